@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+# The only makefile. One wildcard line per compile domain: a .c file dropped into a folder is built.
+# Everything generated goes below $(B). `make help` lists the targets.
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+.DEFAULT_GOAL := all
+
+# --- knobs ---
+CC	?= gcc
+CLANG	?= clang
+PYTHON	?= /usr/bin/python3
+B	?= build
+V	?= 0
+WERROR	?= 0
+SAN	?=
+T	?= 60
+PREFIX	?= /usr/local
+DESTDIR	?=
+ifeq ($(origin CC),default)
+CC	:= gcc
+endif
+CFLAGS	?= -O2 -g
+Q	:= $(if $(filter 1,$(V)),,@)
+say	 = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
+
+VERSION	:= 0.1
+
+# --- flags per domain ---
+WARN	:= -Wall -Wextra -Wshadow -Wundef -Wvla -Wstrict-prototypes -Wmissing-prototypes \
+	   -Wwrite-strings -Wimplicit-fallthrough $(if $(filter 1,$(WERROR)),-Werror)
+BASE	:= -std=gnu11 -I. $(WARN) -MMD -MP
+HOST_CFLAGS = $(BASE) $(CFLAGS) $(SAN) -D_GNU_SOURCE -DCVMDBG_VERSION='"$(VERSION)"' -fstack-protector-strong
+# The flags of kernel code: what protocol/ and stub/core are compiled with for bare metal and kernel.
+FS_CFLAGS = $(BASE) -O2 -g -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) \
+	   -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-stack-protector \
+	   -fno-builtin -Wframe-larger-than=1024
+HOST_LIBS := -ljansson
+SEVSIM_LIBS := -ljansson -lseccomp -lcrypto -lpthread
+FUZZ_CFLAGS = $(BASE) -O1 -g -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined \
+	   -fno-sanitize-recover=undefined
+
+# --- sources: a folder is a compile domain ---
+PROTOCOL_C := $(wildcard protocol/*.c)
+HOST_C	:= $(wildcard host/*.c host/*/*.c)
+FAKE_C	:= $(wildcard tests/fake/*.c)
+UNIT_C	:= $(wildcard tests/unit/test_*.c)
+CONFORMANCE_C := $(wildcard tests/conformance/*.c)
+FUZZ_C	:= $(wildcard tests/fuzz/fuzz_*.c)
+SEVSIM_C := $(wildcard tests/sevsim/*.c)
+BENCH_C	:= $(wildcard tests/bench/*.c)
+
+host_o	 = $(patsubst %.c,$(B)/host/%.o,$(1))
+PROTOCOL_O := $(call host_o,$(PROTOCOL_C))
+AGENT_O	:= $(call host_o,$(HOST_C))
+AGENT_LIB_O := $(filter-out $(B)/host/host/main.o,$(AGENT_O))
+UNIT	:= $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT_C))
+FUZZ	:= $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_C))
+CORE_O	:= $(B)/fs/protocol.o
+
+all: $(B)/cvmdbg fences ## Build the agent and check the freestanding core's fences
+
+# --- pattern rules ---
+$(B)/host/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(HOST_CFLAGS) -c -o $@ $<
+
+$(B)/fs/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC-FS,$<)$(CC) $(FS_CFLAGS) -c -o $@ $<
+
+# An archive, so that a test that defines a module's functions itself replaces that module.
+$(B)/agent.a: $(AGENT_LIB_O)
+	$(call say,AR,$@)rm -f $@; ar rcs $@ $^
+
+$(B)/cvmdbg: $(AGENT_O) $(PROTOCOL_O)
+	$(call say,LD,$@)$(CC) $(HOST_CFLAGS) -o $@ $^ $(HOST_LIBS)
+
+# --- fences of the freestanding core (docs/design.md, "Why fences") ---
+$(CORE_O): $(patsubst %.c,$(B)/fs/%.o,$(PROTOCOL_C))
+	$(call say,LD-FS,$@)ld -r -o $@ $^
+
+CORE_BUDGET := 49152
+fences: $(CORE_O) ## Check what protocol/ may call, include and weigh
+	$(Q)if nm -u $< | grep -vwE 'memcpy|memmove|memset|memcmp'; then \
+		echo 'fences: the freestanding core calls the functions above'; exit 1; fi
+	$(Q)if nm $< | grep -E ' [BbDdC] '; then \
+		echo 'fences: the freestanding core has the writable globals above'; exit 1; fi
+	$(Q)if grep -nE '^[ 	]*# *include +<' $(PROTOCOL_C) $(filter-out protocol/base.h,$(wildcard protocol/*.h)); then \
+		echo 'fences: only protocol/base.h includes system headers'; exit 1; fi
+	$(Q)size $< | awk -v max=$(CORE_BUDGET) 'NR == 2 && $$1 > max { \
+		printf "fences: text of the core is %d bytes, budget %d\n", $$1, max; exit 1 }'
+
+size: $(CORE_O) ## Print the size of the freestanding core
+	$(Q)size $<
+
+# --- guests ---
+GUEST	:= $(B)/guest
+GUEST_TINY := $(GUEST)/tiny.elf
+GUEST_INITRAMFS := $(GUEST)/initramfs.gz
+TINY_SRC := tests/guest/tiny/start.S tests/guest/tiny/main.c tests/guest/tiny/console.c
+# Frame pointers and little optimisation: a specimen whose backtraces and locals are predictable.
+TINY_CFLAGS = -std=gnu11 -I. $(WARN) -O1 -g -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone \
+	   -mgeneral-regs-only -fno-stack-protector -fno-omit-frame-pointer \
+	   -fno-tree-loop-distribute-patterns
+TINY_LDFLAGS := -static -nostdlib -no-pie -Wl,--build-id=none,--no-warn-rwx-segments,-z,max-page-size=4096
+
+guests: $(GUEST_TINY) $(GUEST_INITRAMFS) $(GUEST)/release ## Build the guests that tests debug
+
+$(GUEST_TINY): $(TINY_SRC) $(wildcard tests/guest/tiny/*.h) tests/guest/tiny/link.ld
+	@mkdir -p $(@D)
+	$(call say,GUEST,$@)gcc -E -P -x c -o $(@D)/tiny.ld tests/guest/tiny/link.ld
+	$(Q)gcc $(TINY_CFLAGS) $(TINY_LDFLAGS) -T $(@D)/tiny.ld -o $@ $(TINY_SRC)
+
+$(GUEST)/init: tests/guest/linux/init.c
+	@mkdir -p $(@D)
+	$(call say,GUEST,$@)gcc -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -static -s -o $@ $<
+
+$(GUEST_INITRAMFS): $(GUEST)/init tests/guest/linux/mkinitramfs.py
+	$(call say,GUEST,$@)$(PYTHON) tests/guest/linux/mkinitramfs.py $< $@
+
+# The stock Debian kernel and its symbols: vmlinuz, vmlinux and, written last, release.
+$(GUEST)/release: tests/guest/fetch-kernel.sh
+	$(call say,GUEST,$(GUEST)/vmlinuz)tests/guest/fetch-kernel.sh $(GUEST)
+
+# --- packages ---
+BUILD_DEPS := gcc libc6-dev libjansson-dev python3
+DEMO_DEPS := $(BUILD_DEPS) gdb libseccomp-dev libssl-dev qemu-system-x86
+CHECK_DEPS := $(DEMO_DEPS) clang libclang-rt-14-dev libcmocka-dev gdbserver lldb-19 groff man-db \
+	   clang-format shellcheck cppcheck linux-headers-cloud-amd64
+
+deps: ## Install the Debian packages that building and testing need
+	$(Q)tests/deps.sh $(CHECK_DEPS)
+demo-deps:
+	$(Q)tests/deps.sh $(DEMO_DEPS)
+
+# --- demo ---
+demo: demo-deps ## Boot an encrypted VM (emulated), debug it with gdb, show what happens
+	$(Q)$(MAKE) --no-print-directory demo-run
+demo-run: $(B)/cvmdbg $(B)/sevsim guests
+	$(Q)B=$(B) INTERACTIVE=$(INTERACTIVE) $(PYTHON) tests/demo/demo.py
+
+# --- tests ---
+# The archive last: it fills in what the test does not define itself.
+objects_first = $(filter %.o,$(1)) $(filter %.a,$(1))
+
+$(B)/unit/%: $(B)/host/tests/unit/%.o $(call host_o,$(FAKE_C)) $(B)/agent.a $(PROTOCOL_O)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(HOST_CFLAGS) -o $@ $(call objects_first,$^) $(HOST_LIBS) -lcmocka
+
+# On an encrypted VM made of memory.
+$(B)/unit/test_points $(B)/unit/test_keeper: $(call host_o,$(filter-out %/backends.c %/conformance.c,$(CONFORMANCE_C)))
+
+$(B)/conformance: $(call host_o,$(CONFORMANCE_C) $(FAKE_C)) $(B)/agent.a $(PROTOCOL_O)
+	$(call say,LD,$@)$(CC) $(HOST_CFLAGS) -o $@ $(call objects_first,$^) $(HOST_LIBS) -lcmocka
+
+$(B)/fuzz/%: tests/fuzz/%.c $(PROTOCOL_C) $(filter-out host/main.c,$(HOST_C)) $(FAKE_C)
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)$(CLANG) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) -DCVMDBG_VERSION='"$(VERSION)"' -o $@ $^ $(HOST_LIBS)
+
+$(B)/sevsim: $(call host_o,$(SEVSIM_C)) $(PROTOCOL_O)
+	$(call say,LD,$@)$(CC) $(HOST_CFLAGS) -o $@ $^ $(SEVSIM_LIBS)
+
+# What each level runs, as NAME=COMMAND for tests/run.py.
+FAST_TESTS = $(foreach t,$(UNIT),unit/$(notdir $(t))=$(t)) conformance=$(B)/conformance
+CORPUS_TESTS = $(foreach t,$(FUZZ),'fuzz/$(notdir $(t))=tests/fuzz/replay.sh $(t) tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(t)))')
+INTEGRATION_PY := $(sort $(wildcard tests/integration/test_*.py))
+INTEGRATION_TESTS = $(foreach t,$(INTEGRATION_PY),'$(patsubst tests/%.py,%,$(t))=$(PYTHON) tests/integration/tap.py $(t)')
+TEST_ENV = B=$(B) PYTHONDONTWRITEBYTECODE=1
+
+check: deps ## Run every test (what CI runs)
+	$(Q)$(MAKE) --no-print-directory check-all
+check-all: all lint kernel-objects tests-built
+	$(Q)$(MAKE) --no-print-directory B=$(B)/clang CC=$(CLANG) WERROR=$(WERROR) all
+	$(Q)$(MAKE) --no-print-directory asan
+	$(Q)$(TEST_ENV) tests/run.py --save $(B)/check.tap $(FAST_TESTS) $(CORPUS_TESTS) $(INTEGRATION_TESTS)
+
+check-fast: all $(UNIT) $(B)/conformance ## Unit, replay and conformance tests: no root, no VM, seconds
+	$(Q)$(TEST_ENV) tests/run.py --jobs 2 --save $(B)/check-fast.tap $(FAST_TESTS)
+
+check-integration: tests-built ## Real gdb, lldb and QEMU on the emulated SEV host
+	$(Q)$(TEST_ENV) tests/run.py --save $(B)/check-integration.tap $(INTEGRATION_TESTS)
+
+tests-built: $(B)/cvmdbg $(B)/sevsim guests $(UNIT) $(FUZZ) $(B)/conformance
+
+check-hw: $(B)/cvmdbg guests ## The integration tests on a real SEV host; says what is missing
+	$(Q)$(TEST_ENV) tests/check-hw.sh
+
+asan: ## The suite under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(Q)$(MAKE) --no-print-directory B=$(B)/asan WERROR=$(WERROR) check-fast \
+		SAN='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'
+
+lint: ## House rules, formatting, static analysis
+	$(Q)tests/lint.sh
+
+# The same sources as kernel objects, staged so that nothing lands beside them.
+KDIR	?= $(lastword $(sort $(wildcard /usr/src/linux-headers-*-cloud-amd64)))
+KMOD	:= $(abspath $(B))/kmod
+kernel-objects: ## Compile protocol/ as kernel code against KDIR
+	$(Q)mkdir -p $(KMOD)/protocol
+	$(Q)ln -sf $(abspath $(PROTOCOL_C) $(wildcard protocol/*.h protocol/*.def)) $(KMOD)/protocol/
+	$(Q)echo 'ccflags-y := -Wno-declaration-after-statement' > $(KMOD)/Kbuild
+	$(call say,KBUILD,protocol)$(MAKE) -s -C $(KDIR) M=$(KMOD) $(PROTOCOL_C:.c=.o)
+
+fuzz: $(FUZZ) ## Explore with every fuzzer for T seconds each
+	$(Q)for f in $(FUZZ); do n=$${f##*/fuzz_}; mkdir -p $(B)/fuzz/found/$$n; \
+		echo "  FUZZ    $$n"; $$f -max_total_time=$(T) -print_final_stats=1 -artifact_prefix=$(B)/fuzz/found/$$n/ \
+		$(B)/fuzz/found/$$n tests/fuzz/corpus/$$n 2>&1 | tail -n 3 || exit 1; done
+
+bench: tests-built $(B)/rsp_bench ## Speed beside its peers; writes $(B)/bench.json
+	$(Q)$(TEST_ENV) $(PYTHON) tests/bench/bench.py
+
+$(B)/rsp_bench: $(B)/host/tests/bench/rsp_bench.o
+	$(call say,LD,$@)$(CC) $(HOST_CFLAGS) -o $@ $^
+
+# --- housekeeping ---
+clean: ## Remove everything generated
+	$(Q)rm -rf $(B)
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 20
+
+.PHONY: all fences size deps demo-deps demo demo-run guests check check-all check-fast check-integration \
+	tests-built check-hw asan fuzz bench lint kernel-objects clean help
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

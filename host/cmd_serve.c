@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* The command line of `cvmdbg serve`. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/cmd.h"
+#include "host/serve.h"
+
+static const char usage[] =
+	"usage: cvmdbg serve --qmp PATH --listen unix:PATH|tcp:HOST:PORT|stdio\n"
+	"                    [--access auto|mirror|inject] [--read-only] [--once] [--log FILE]\n"
+	"                    [--vmcoreinfo ADDRESS]\n";
+
+enum option_id {
+	OPT_QMP = 1,
+	OPT_LISTEN,
+	OPT_ACCESS,
+	OPT_READ_ONLY,
+	OPT_ONCE,
+	OPT_LOG,
+	OPT_VMCOREINFO,
+};
+
+static const struct option options[] = {
+	{ "qmp", required_argument, NULL, OPT_QMP },
+	{ "listen", required_argument, NULL, OPT_LISTEN },
+	{ "access", required_argument, NULL, OPT_ACCESS },
+	{ "read-only", no_argument, NULL, OPT_READ_ONLY },
+	{ "once", no_argument, NULL, OPT_ONCE },
+	{ "log", required_argument, NULL, OPT_LOG },
+	{ "vmcoreinfo", required_argument, NULL, OPT_VMCOREINFO },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static bool parse_route(const char *text, enum psp_route *ret)
+{
+	static const enum psp_route routes[] = { PSP_AUTO, PSP_MIRROR, PSP_INJECT };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(routes); i++) {
+		if (strcmp(text, psp_route_name(routes[i])) != 0)
+			continue;
+		*ret = routes[i];
+		return true;
+	}
+	fprintf(stderr, "cvmdbg serve: --access %s: auto, mirror or inject\n", text);
+	return false;
+}
+
+static bool parse_address(const char *text, uint64_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoull(text, &end, 0);
+	if (!errno && end != text && !*end)
+		return true;
+	fprintf(stderr, "cvmdbg serve: --vmcoreinfo %s: not an address\n", text);
+	return false;
+}
+
+/* True when one option was understood. */
+static bool take_option(int option, struct serve_config *config)
+{
+	switch (option) {
+	case OPT_QMP:
+		config->qmp = optarg;
+		return true;
+	case OPT_LISTEN:
+		config->listen = optarg;
+		return true;
+	case OPT_ACCESS:
+		return parse_route(optarg, &config->route);
+	case OPT_READ_ONLY:
+		config->read_only = true;
+		return true;
+	case OPT_ONCE:
+		config->once = true;
+		return true;
+	case OPT_LOG:
+		config->log = optarg;
+		return true;
+	case OPT_VMCOREINFO:
+		return parse_address(optarg, &config->vmcoreinfo);
+	default:
+		fputs(usage, stderr);
+		return false;
+	}
+}
+
+int cmd_serve(int argc, char **argv)
+{
+	struct serve_config config = { .route = PSP_AUTO };
+	struct err err = { .text = "" };
+	int option, result;
+
+	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (option == 'h') {
+			fputs(usage, stdout);
+			return CMD_OK;
+		}
+		if (!take_option(option, &config))
+			return CMD_USAGE;
+	}
+	if (!config.qmp || !config.listen || optind != argc) {
+		fputs(usage, stderr);
+		return CMD_USAGE;
+	}
+	result = serve_run(&config, &err);
+	if (result != CMD_OK)
+		fprintf(stderr, "cvmdbg: %s\n", err.text);
+	return result;
+}

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The agent's life: find the VM, judge its policy, start the keeper, open the way to the PSP, then
+ * wait for clients and serve one at a time. The guest runs until a client comes and after it has
+ * gone. Everything the protocol needs is in rsp_server; everything about the VM is behind struct
+ * backend.
+ */
+#include "host/serve.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "host/chan.h"
+#include "host/cmd.h"
+#include "host/keeper.h"
+#include "host/log.h"
+#include "host/target/registry.h"
+#include "protocol/rsp_server.h"
+
+enum {
+	SERVE_INPUT_BYTES = 65536,
+	/* How long a client may take to read the last words after QEMU's end. */
+	SERVE_LAST_WORDS_MS = 1000,
+};
+
+/* What the loop waits for, as indices of its pollfd array. */
+enum source {
+	SRC_SIGNAL,
+	SRC_LISTENER,
+	SRC_CLIENT,
+	SRC_TARGET,
+	SRC_QMP,
+	SRC_KEEPER,
+	SRC_QEMU,
+	SOURCES
+};
+
+struct serve {
+	const struct serve_config *config;
+	struct vm *vm;
+	struct psp *psp;
+	struct journal *journal;
+	struct keeper keeper;
+	const struct backend *backend;
+	struct target *target;
+	struct listener *listener;
+	struct log *log;
+	int signal_fd;
+	void *server_mem;
+	bool once, quit;
+	bool vm_gone;
+	/* The session: client NULL when there is none. */
+	struct chan *client;
+	struct rsp_server server;
+	size_t in_len;
+	uint8_t in[SERVE_INPUT_BYTES];
+};
+
+static void say(const char *text)
+{
+	fprintf(stderr, "cvmdbg: %s\n", text);
+}
+
+/* --- sessions --- */
+
+/* Ends the session whoever ended it; 0 or the reason why the VM is not as it was. */
+static int session_end(struct serve *s, struct err *err)
+{
+	int status = 0;
+
+	if (!s->client)
+		return 0;
+	if (!s->vm_gone)
+		status = s->target->ops->run->detach(s->target, false);
+	if (status)
+		err_set(err, status, "leaving the guest: %s", s->target->explain(s->target));
+	chan_destroy(s->client);
+	s->client = NULL;
+	s->in_len = 0;
+	s->quit |= s->once;
+	say("client gone");
+	return status;
+}
+
+static int session_begin(struct serve *s, struct err *err)
+{
+	unsigned int rights = s->config->read_only ? RSP_RIGHT_LOOK : RSP_RIGHT_ALL;
+	struct target_stop stop;
+	struct chan *client;
+	struct err why = { .text = "" };
+	int status = listener_accept(s->listener, &client, err);
+
+	if (status <= 0)
+		return status;
+	status = s->backend->attach(s->target, &stop, &why);
+	if (status) {
+		/* Refused, not fatal: the next client may have better luck. */
+		fprintf(stderr, "cvmdbg: client refused: %s\n", why.text);
+		chan_destroy(client);
+		if (s->once)
+			return err_set(err, status, "%s", why.text);
+		return 0;
+	}
+	s->client = client;
+	s->in_len = 0;
+	rsp_server_init(&s->server, s->target, rights, s->server_mem, RSP_PACKET_MAX, &stop);
+	say("client connected, guest stopped");
+	if (s->target->explain(s->target)[0])
+		fprintf(stderr, "cvmdbg: warning: %s\n", s->target->explain(s->target));
+	return 0;
+}
+
+/* Sends what can be sent now. Negative: the client is gone. */
+static int flush(struct serve *s)
+{
+	const uint8_t *out;
+	size_t len;
+
+	while ((len = rsp_server_output(&s->server, &out)) != 0) {
+		ssize_t n = s->client->ops->write(s->client, out, len);
+
+		if (n <= 0)
+			return (int)n;
+		log_read(s->log, out, (size_t)n);
+		rsp_server_sent(&s->server, (size_t)n);
+	}
+	return 0;
+}
+
+/*
+ * Answers what was received as far as the client takes the answers. Negative: the client is gone.
+ */
+static int answer(struct serve *s)
+{
+	size_t done = 0, n;
+	int status;
+
+	do {
+		status = flush(s);
+		if (status < 0)
+			break;
+		n = rsp_server_input(&s->server, s->in + done, s->in_len - done);
+		done += n;
+	} while (n);
+	memmove(s->in, s->in + done, s->in_len - done);
+	s->in_len -= done;
+	return status;
+}
+
+static int receive(struct serve *s)
+{
+	ssize_t n = s->client->ops->read(s->client, s->in + s->in_len, sizeof(s->in) - s->in_len);
+
+	if (n > 0) {
+		log_write(s->log, s->in + s->in_len, (size_t)n);
+		s->in_len += (size_t)n;
+	}
+	return n < 0 ? (int)n : 0;
+}
+
+static bool output_pending(const struct serve *s)
+{
+	const uint8_t *out;
+
+	return rsp_server_output(&s->server, &out) != 0;
+}
+
+/* Moves the session on after any event; ends it when it is over. */
+static int session_step(struct serve *s, short client_events, struct err *err)
+{
+	int status = 0;
+
+	if (!s->client)
+		return 0;
+	if (client_events & (POLLIN | POLLHUP | POLLERR) && s->in_len < sizeof(s->in))
+		status = receive(s);
+	if (!status)
+		status = answer(s);
+	if (!status && s->server.state == RSP_SERVER_RUNNING) {
+		(void)rsp_server_poll_target(&s->server); /* a loss is in the reply it queues */
+		status = answer(s);
+	}
+	if (status < 0 ||
+	    (!output_pending(s) && (s->server.state == RSP_SERVER_DETACHED ||
+				    (s->vm_gone && s->server.state == RSP_SERVER_STOPPED))))
+		return session_end(s, err);
+	return 0;
+}
+
+/* --- the loop --- */
+
+static void set_sources(const struct serve *s, struct pollfd fds[SOURCES])
+{
+	unsigned int i;
+
+	for (i = 0; i < SOURCES; i++)
+		fds[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
+	fds[SRC_SIGNAL].fd = s->signal_fd;
+	fds[SRC_KEEPER].fd = s->keeper.fd;
+	if (!s->vm_gone) {
+		fds[SRC_QMP].fd = qmp_fd(s->vm->qmp);
+		fds[SRC_QEMU].fd = s->vm->pidfd;
+	}
+	if (!s->client) {
+		fds[SRC_LISTENER].fd = listener_fd(s->listener);
+		return;
+	}
+	fds[SRC_TARGET].fd = s->backend->fd(s->target);
+	if (s->server.state != RSP_SERVER_RUNNING)
+		fds[SRC_TARGET].fd =
+			-1; /* what a stopped VM's stub says is an answer, not an event */
+	fds[SRC_CLIENT].fd = s->client->rfd;
+	fds[SRC_CLIENT].events = 0;
+	if (s->in_len < sizeof(s->in))
+		fds[SRC_CLIENT].events |= POLLIN;
+	if (output_pending(s)) {
+		fds[SRC_CLIENT].fd = s->client->wfd;
+		fds[SRC_CLIENT].events = POLLOUT;
+	}
+}
+
+static void notice_qemu(struct serve *s, const struct pollfd fds[SOURCES])
+{
+	bool gone = fds[SRC_QEMU].revents;
+
+	if (fds[SRC_QMP].revents)
+		gone |= qmp_dispatch(s->vm->qmp) < 0 || qmp_run_state(s->vm->qmp) == QMP_ENDED;
+	if (gone && !s->vm_gone)
+		fprintf(stderr, "cvmdbg: QEMU (PID %d) has ended\n", (int)s->vm->pid);
+	s->vm_gone |= gone;
+}
+
+static int notice_keeper(struct serve *s, const struct pollfd *fd, struct err *err)
+{
+	if (!fd->revents)
+		return 0;
+	say("the keeper was killed; starting another");
+	keeper_stop(&s->keeper);
+	return keeper_start(s->vm, s->journal, &s->keeper, err);
+}
+
+static int loop(struct serve *s, struct err *err)
+{
+	int status = 0;
+
+	/* A client on stdio is there from the beginning. */
+	if (listener_fd(s->listener) < 0)
+		status = session_begin(s, err);
+	while (!status && !s->quit && !(s->vm_gone && !s->client)) {
+		struct pollfd fds[SOURCES];
+
+		set_sources(s, fds);
+		status = poll(fds, SOURCES, s->vm_gone ? SERVE_LAST_WORDS_MS : -1);
+		if (status < 0 && errno != EINTR)
+			return err_sys(err, "poll");
+		if (status <= 0) {
+			s->quit |= status == 0;
+			status = 0;
+			continue;
+		}
+		notice_qemu(s, fds);
+		if (fds[SRC_SIGNAL].revents)
+			s->quit = true;
+		status = notice_keeper(s, &fds[SRC_KEEPER], err);
+		if (!status && fds[SRC_LISTENER].revents && !s->vm_gone)
+			status = session_begin(s, err);
+		if (!status)
+			status = session_step(s, fds[SRC_CLIENT].revents, err);
+	}
+	return status;
+}
+
+/* --- beginning and end --- */
+
+static int catch_signals(int *ret, struct err *err)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	*ret = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return *ret < 0 ? err_sys(err, "signalfd") : 0;
+}
+
+static int open_vm(struct serve *s, struct err *err)
+{
+	struct backend_config config;
+	int status = vm_attach(s->vm, err);
+
+	if (!status)
+		status = keeper_journal_create(&s->journal, err);
+	if (!status)
+		status = keeper_start(s->vm, s->journal, &s->keeper, err);
+	if (!status)
+		status = psp_open(s->vm, s->config->route, s->journal, &s->psp, err);
+	if (status)
+		return status;
+	config = (struct backend_config){
+		.vm = s->vm,
+		.psp = s->psp,
+		.journal = s->journal,
+		.vmcoreinfo = s->config->vmcoreinfo,
+	};
+	s->backend = registry_find(s->vm);
+	if (!s->backend)
+		return err_set(err, ST_UNSUPPORTED, "no way to debug this kind of guest");
+	return s->backend->create(&config, &s->target, err);
+}
+
+static int open_listener(struct serve *s, struct err *err)
+{
+	int status = 0;
+
+	s->server_mem = malloc(rsp_server_memory(RSP_PACKET_MAX));
+	if (!s->server_mem)
+		return err_set(err, ST_NOMEM, "out of memory");
+	if (s->config->log)
+		status = log_open(s->config->log, &s->log, err);
+	if (!status)
+		status = listener_open(s->config->listen, &s->listener, err);
+	if (!status)
+		s->once = s->config->once || listener_fd(s->listener) < 0;
+	return status;
+}
+
+static void announce(const struct serve *s)
+{
+	const char *where = listener_target(s->listener);
+
+	fprintf(stderr, "cvmdbg: serving PID %d (%s, %s) on %s", (int)s->vm->pid,
+		s->vm->type == SEV_ES ? "SEV-ES" : "SEV", psp_route_name(psp_route(s->psp)),
+		s->config->listen);
+	if (where)
+		fprintf(stderr, ": gdb vmlinux -ex 'target remote %s'", where);
+	fputc('\n', stderr);
+}
+
+/* Everything that was opened, in reverse; safe however far the beginning came. */
+static void close_all(struct serve *s)
+{
+	log_close(s->log);
+	listener_destroy(s->listener);
+	if (s->backend)
+		s->backend->destroy(s->target);
+	psp_close(s->psp);
+	vm_close(s->vm); /* before the keeper goes: should it have work, it needs the QMP socket */
+	keeper_stop(&s->keeper);
+	keeper_journal_destroy(s->journal);
+	free(s->server_mem);
+	if (s->signal_fd >= 0)
+		close(s->signal_fd);
+	free(s);
+}
+
+static int serve_to_the_end(struct serve *s, struct err *err)
+{
+	struct err end;
+	int ended, status = catch_signals(&s->signal_fd, err);
+
+	if (!status)
+		status = open_vm(s, err);
+	if (!status)
+		status = open_listener(s, err);
+	if (status)
+		return status;
+	announce(s);
+	status = loop(s, err);
+	ended = session_end(s, &end);
+	if (!status && ended) {
+		*err = end;
+		status = ended;
+	}
+	if (!status && s->vm_gone)
+		status = err_set(err, ST_GONE, "QEMU (PID %d) has ended", (int)s->vm->pid);
+	return status;
+}
+
+int serve_run(const struct serve_config *config, struct err *err)
+{
+	struct serve *s = calloc(1, sizeof(*s));
+	int status;
+
+	if (!s) {
+		err_set(err, ST_NOMEM, "out of memory");
+		return CMD_FAILED;
+	}
+	s->config = config;
+	s->signal_fd = s->keeper.fd = -1;
+	status = vm_open(config->qmp, &s->vm, err);
+	if (!status) {
+		status = sev_policy_check(s->vm->type, s->vm->policy, err);
+		if (status) {
+			close_all(s);
+			return CMD_NOT_DEBUGGABLE;
+		}
+		status = serve_to_the_end(s, err);
+	}
+	close_all(s);
+	return status ? CMD_FAILED : CMD_OK;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The session: what happens to bytes from the client, when a reply exists, when the target runs.
+ * The only control flow of the server; packets' meaning is in the handlers.
+ *
+ * Caller memory: | actions, one a vCPU | frame: packet_size | reply: packet_size + framing |
+ * scratch: packet_size |
+ */
+#include "rsp_handlers.h"
+
+enum {
+	REPLY_OVERHEAD = 8, /* "+$", "#cc" and room to spare */
+	ACTIONS_BYTES = VCPUS_MAX * sizeof(enum target_action),
+};
+
+size_t rsp_server_memory(size_t packet_size)
+{
+	return ACTIONS_BYTES + 3 * packet_size + REPLY_OVERHEAD;
+}
+
+void rsp_server_init(struct rsp_server *s, struct target *target, unsigned int allowed, void *mem,
+		     size_t packet_size, const struct target_stop *stop)
+{
+	uint8_t *bytes = mem;
+
+	memset(s, 0, sizeof(*s));
+	s->target = target;
+	s->allowed = s->rights = allowed;
+	s->packet_size = packet_size;
+	s->stop = *stop;
+	s->g_vcpu = s->c_vcpu = stop->vcpu;
+	s->actions = mem;
+	rsp_frame_init(&s->frame, bytes + ACTIONS_BYTES, packet_size, false);
+	s->reply = bytes + ACTIONS_BYTES + packet_size;
+	s->reply_size = packet_size + REPLY_OVERHEAD;
+	s->scratch = s->reply + s->reply_size;
+	s->scratch_size = packet_size;
+}
+
+int rsp_right_check(const struct rsp_server *s, enum rsp_right right)
+{
+	return s->rights & right ? 0 : ST_PERM;
+}
+
+/* --- replies --- */
+
+/* An acknowledgement may already stand in front. */
+static void reply_begin(struct rsp_server *s, struct rsp_out *out)
+{
+	rsp_out_begin(out, s->reply + s->reply_len, s->reply_size - s->reply_len);
+}
+
+static void reply_end(struct rsp_server *s, struct rsp_out *out)
+{
+	s->reply_len += rsp_out_end(out);
+}
+
+static const char *error_text(const struct rsp_server *s, int status)
+{
+	const char *text = s->target->explain ? s->target->explain(s->target) : "";
+
+	return text[0] && status != ST_PERM && status != ST_SYNTAX ? text : status_text(status);
+}
+
+/* gdb takes E.text if it said so, LLDB "Exx;hex" if it said so, everybody "Exx". */
+static void reply_error(struct rsp_server *s, int status)
+{
+	uint8_t code = (uint8_t)-status;
+	struct rsp_out out;
+
+	reply_begin(s, &out);
+	rsp_out_char(&out, 'E');
+	if (s->error_text && !s->lldb) {
+		rsp_out_char(&out, '.');
+		rsp_out_raw_text(&out, error_text(s, status));
+	} else {
+		rsp_out_hex_bytes(&out, &code, 1);
+		if (s->error_text) {
+			rsp_out_char(&out, ';');
+			rsp_out_hex_text(&out, error_text(s, status));
+		}
+	}
+	reply_end(s, &out);
+}
+
+static void reply_empty(struct rsp_server *s)
+{
+	struct rsp_out out;
+
+	reply_begin(s, &out);
+	reply_end(s, &out);
+}
+
+static void reply_ack(struct rsp_server *s, char c)
+{
+	s->reply_len = s->reply_sent = 0;
+	if (!s->noack)
+		s->reply[s->reply_len++] = (uint8_t)c;
+}
+
+static void reply_stop(struct rsp_server *s)
+{
+	struct rsp_out out;
+
+	s->reply_len = s->reply_sent = 0;
+	reply_begin(s, &out);
+	rsp_stop_reply(s, &out);
+	reply_end(s, &out);
+}
+
+/* --- requests --- */
+
+static void request(struct rsp_server *s)
+{
+	size_t acked;
+	struct rsp_out out;
+	int status;
+
+	s->stats.packets++;
+	reply_ack(s, '+');
+	acked = s->reply_len;
+	reply_begin(s, &out);
+	status = rsp_request_run(s, &out);
+	if (status == RSP_NO_REPLY)
+		return;
+	if (status == 0)
+		reply_end(s, &out);
+	else if (status == ST_UNSUPPORTED)
+		reply_empty(s);
+	else
+		reply_error(s, status);
+	/* A reply that did not fit is no reply at all: say so instead. */
+	if (s->reply_len == acked)
+		reply_error(s, ST_RANGE);
+}
+
+static void event(struct rsp_server *s, enum rsp_frame_event event)
+{
+	switch (event) {
+	case RSP_FRAME_PACKET:
+		request(s);
+		break;
+	case RSP_FRAME_OVERSIZE:
+		reply_ack(s, '+');
+		reply_error(s, ST_RANGE);
+		break;
+	case RSP_FRAME_BAD:
+		s->stats.bad_frames++;
+		reply_ack(s, '-');
+		break;
+	case RSP_FRAME_NAK:
+		if (!s->noack)
+			s->reply_sent = 0;
+		break;
+	default: /* a stopped target needs no interrupt; '+' needs nothing */
+		break;
+	}
+}
+
+/* While the target runs only an interrupt counts; a packet waits in the caller's buffer. */
+static size_t input_running(struct rsp_server *s, const uint8_t *data, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len && data[i] != '$'; i++) {
+		if (data[i] != 0x03)
+			continue;
+		/* A failure shows as a target that goes on running; the client asks again. */
+		if (!rsp_right_check(s, RSP_RIGHT_STOP))
+			(void)s->target->ops->run->interrupt(s->target);
+	}
+	return i;
+}
+
+size_t rsp_server_input(struct rsp_server *s, const uint8_t *data, size_t len)
+{
+	size_t done = 0, used;
+
+	while (done < len && s->reply_sent == s->reply_len && s->state == RSP_SERVER_STOPPED) {
+		enum rsp_frame_event e = rsp_frame_input(&s->frame, data + done, len - done, &used);
+
+		done += used;
+		event(s, e);
+	}
+	if (s->state == RSP_SERVER_RUNNING)
+		done += input_running(s, data + done, len - done);
+	if (s->state == RSP_SERVER_DETACHED)
+		done = len; /* the acknowledgement of the last reply, if anything */
+	s->stats.bytes_in += done;
+	return done;
+}
+
+size_t rsp_server_output(const struct rsp_server *s, const uint8_t **ret)
+{
+	*ret = s->reply + s->reply_sent;
+	return s->reply_len - s->reply_sent;
+}
+
+void rsp_server_sent(struct rsp_server *s, size_t len)
+{
+	s->reply_sent += len;
+	s->stats.bytes_out += len;
+}
+
+/* --- the target's side --- */
+
+int rsp_resume(struct rsp_server *s)
+{
+	unsigned int count = rsp_vcpus(s);
+	int status = s->target->ops->run->resume(s->target, s->actions, count);
+
+	if (status)
+		return status;
+	s->state = RSP_SERVER_RUNNING;
+	return RSP_NO_REPLY;
+}
+
+/* vCont;r: a step that ends inside the range is not worth a round trip. */
+static bool in_range(struct rsp_server *s)
+{
+	struct x86_64_regs regs;
+	uint64_t pc;
+
+	if (s->range_start == s->range_end || s->stop.kind != TARGET_STOP_STEP ||
+	    s->stop.vcpu != s->range_vcpu || !s->target->ops->regs ||
+	    s->target->ops->regs->read(s->target, s->stop.vcpu, &regs))
+		return false;
+	pc = x86_64_get(&regs, X86_64_rip);
+	return regs.valid[X86_64_rip] && pc >= s->range_start && pc < s->range_end;
+}
+
+int rsp_server_poll_target(struct rsp_server *s)
+{
+	int status = s->target->ops->run->poll(s->target, &s->stop);
+
+	if (status == 0)
+		return 0;
+	if (status < 0)
+		s->stop = (struct target_stop){ .kind = TARGET_STOP_GONE };
+	else if (in_range(s) && rsp_resume(s) == RSP_NO_REPLY)
+		return 0;
+	s->state = RSP_SERVER_STOPPED;
+	s->g_vcpu = s->c_vcpu = s->stop.vcpu;
+	reply_stop(s);
+	return status < 0 ? status : 0;
+}

@@ -1,0 +1,42 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+"""Writes an initramfs with one program: mkinitramfs.py INIT OUTPUT.
+
+The archive is newc cpio (Linux, Documentation/driver-api/early-userspace/buffer-format.rst), so no
+root is needed for its one device node, and the same input always gives the same bytes.
+"""
+
+import gzip
+import stat
+import sys
+
+CONSOLE = (5, 1)
+
+
+def entry(number, name, mode, data=b"", device=(0, 0)):
+    """One member: a header of 13 hexadecimal fields, the name and the data, both padded to 4."""
+    fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, *device, len(name) + 1, 0)
+    head = b"070701" + b"".join(b"%08x" % field for field in fields) + name.encode() + b"\0"
+    return pad(head) + pad(data)
+
+
+def pad(data):
+    return data + bytes(-len(data) % 4)
+
+
+def main():
+    init, output = sys.argv[1:]
+    with open(init, "rb") as file:
+        program = file.read()
+    archive = b"".join((
+        entry(1, "dev", stat.S_IFDIR | 0o755),
+        entry(2, "dev/console", stat.S_IFCHR | 0o600, device=CONSOLE),
+        entry(3, "init", stat.S_IFREG | 0o755, program),
+        entry(0, "TRAILER!!!", 0),
+    ))
+    with open(output, "wb") as file:
+        file.write(gzip.compress(archive, mtime=0))
+
+
+if __name__ == "__main__":
+    main()
