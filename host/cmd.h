@@ -9,8 +9,8 @@
 /* sysexits-like, documented in cvmdbg(1). */
 enum cmd_exit {
 	CMD_OK = 0,
-	CMD_FAILED = 1,	     /* the work failed; stderr says why */
-	CMD_USAGE = 2,	     /* the command line is wrong */
+	CMD_FAILED = 1,		/* the work failed; stderr says why */
+	CMD_USAGE = 2,		/* the command line is wrong */
 	CMD_NOT_DEBUGGABLE = 3, /* the guest's type or policy forbids it */
 };
 

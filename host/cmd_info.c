@@ -246,9 +246,10 @@ static void tell_policy(const json_t *policy)
 	if (!policy)
 		return;
 	printf("policy      0x%" PRIx64 "\n", number_of(policy, "value"));
-	json_array_foreach(json_object_get(policy, "bits"), i, bit)
+	json_array_foreach(json_object_get(policy, "bits"), i, bit) {
 		printf("            bit %-2" PRIu64 " %-22s %d  %s\n", number_of(bit, "bit"),
 		       text_of(bit, "name"), bool_of(bit, "set"), text_of(bit, "meaning"));
+	}
 }
 
 static void tell_route(const json_t *routes, const char *name)
@@ -279,10 +280,11 @@ static void tell(const json_t *doc)
 		printf("C-bit       %" PRIu64 "\n", number_of(doc, "cbit"));
 	printf("vCPUs       %zu\n", json_array_size(json_object_get(doc, "vcpus")));
 	printf("RAM         %" PRIu64 " MiB\n", number_of(doc, "ram_bytes") >> 20);
-	json_array_foreach(json_object_get(doc, "ram"), i, range)
+	json_array_foreach(json_object_get(doc, "ram"), i, range) {
 		printf("            0x%012" PRIx64 " + 0x%012" PRIx64 "  %s (%s)\n",
 		       number_of(range, "gpa"), number_of(range, "bytes"), text_of(range, "name"),
 		       bool_of(range, "shared") ? "shared memory" : "QEMU's alone");
+	}
 	pages = json_object_get(doc, "pages");
 	if (pages)
 		printf("pages       %" PRIu64 " private, %" PRIu64 " shared, %" PRIu64

@@ -231,8 +231,6 @@ static void notice_qemu(struct serve *s, const struct pollfd fds[SOURCES])
 
 	if (fds[SRC_QMP].revents)
 		gone |= qmp_dispatch(s->vm->qmp) < 0 || qmp_run_state(s->vm->qmp) == QMP_ENDED;
-	if (gone && !s->vm_gone)
-		fprintf(stderr, "cvmdbg: QEMU (PID %d) has ended\n", (int)s->vm->pid);
 	s->vm_gone |= gone;
 }
 

@@ -96,6 +96,13 @@ static int place(struct rsp_client *c, const struct element *e)
 	return 0;
 }
 
+/* QEMU's i386-64bit.xml has registers that do not exist in a comment. */
+static void skip_comment(struct buf *b)
+{
+	while (buf_left(b) && !buf_skip_text(b, "-->"))
+		b->pos++;
+}
+
 int rsp_client_take_description(struct rsp_client *c, const char *xml, size_t len)
 {
 	struct buf b;
@@ -107,6 +114,10 @@ int rsp_client_take_description(struct rsp_client *c, const char *xml, size_t le
 		struct element e;
 
 		(void)buf_get_until(&b, '<');
+		if (buf_skip_text(&b, "<!--")) {
+			skip_comment(&b);
+			continue;
+		}
 		if (!buf_skip_text(&b, "<reg ")) {
 			(void)buf_skip_char(&b, '<');
 			continue;

@@ -16,8 +16,11 @@ static int point(struct rsp_server *s, struct buf *args, struct rsp_out *out, bo
 	len = buf_get_hex(args);
 	if (args->bad)
 		return ST_SYNTAX;
-	if (!points || type >= TARGET_POINTS)
+	if (type >= TARGET_POINTS)
 		return ST_UNSUPPORTED;
+	/* The empty reply would make gdb plant int3 bytes itself, which nobody here would catch. */
+	if (!points)
+		return ST_NOSPC;
 	/* Forbidden is not unsupported: the empty reply would mean "never try again". */
 	status = rsp_right_check(s, RSP_RIGHT_INSERT_BREAK);
 	if (status)

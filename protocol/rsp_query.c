@@ -211,14 +211,28 @@ int rsp_query_allow(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 	return 0;
 }
 
-/* gdb moves all of vmlinux by the distance of its first segment (remote.c, get_offsets). */
+/*
+ * An image that runs where it was linked needs no moving, whatever its segments are. Else
+ * gdb moves all of vmlinux by the distance of its first segment (remote.c, get_offsets). LLDB takes
+ * the number for a distance in either form (ProcessGDBRemote.cpp, MaybeLoadExecutableModule).
+ */
 int rsp_query_offsets(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 {
+	static const char *const keys[] = { "Text=", ";Data=", ";Bss=" };
+	unsigned int i;
+
 	(void)args;
 	if (!s->target->text_seg)
 		return ST_UNSUPPORTED;
-	rsp_out_text(out, "TextSeg=");
-	rsp_out_hex(out, s->target->text_seg);
+	if (!s->lldb && s->target->text_seg != s->target->text_link) {
+		rsp_out_text(out, "TextSeg=");
+		rsp_out_hex(out, s->target->text_seg);
+		return 0;
+	}
+	for (i = 0; i < ARRAY_LEN(keys); i++) {
+		rsp_out_text(out, keys[i]);
+		rsp_out_hex(out, s->target->text_seg - s->target->text_link);
+	}
 	return 0;
 }
 

@@ -20,9 +20,9 @@ enum qmp_run_state {
 };
 
 /*
- * Connects, negotiates capabilities and asks query-status. ST_TIMEOUT with advice when the socket accepts but
- * does not greet (QEMU serves one client at a time); ST_INVAL when what answers is not QMP;
- * ST_ACCES, ST_GONE as the operating system says.
+ * Connects, negotiates capabilities and asks query-status. ST_TIMEOUT with advice when the socket
+ * accepts but does not greet (QEMU serves one client at a time); ST_INVAL when what answers is not
+ * QMP; ST_ACCES, ST_GONE as the operating system says.
  */
 int qmp_connect(const char *path, struct qmp **ret, struct err *err) MUST_USE;
 void qmp_destroy(struct qmp *qmp);
@@ -35,8 +35,9 @@ uid_t qmp_peer_uid(const struct qmp *qmp);
 const char *qmp_path(const struct qmp *qmp);
 
 /*
- * Runs @command. @args is stolen (NULL: none). On success *ret (may be NULL) is a new reference to "return".
- * A QMP error object becomes ST_IO with QEMU's own words (ST_UNSUPPORTED for CommandNotFound).
+ * Runs @command. @args is stolen (NULL: none). On success *ret (may be NULL) is a new reference to
+ * "return". A QMP error object becomes ST_IO with QEMU's own words (ST_UNSUPPORTED for
+ * CommandNotFound).
  */
 int qmp_execute(struct qmp *qmp, const char *command, json_t *args, json_t **ret,
 		struct err *err) MUST_USE;

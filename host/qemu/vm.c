@@ -232,34 +232,41 @@ static int find_threads(struct vm *vm, struct err *err)
 		(int)vm->pid);
 }
 
+static void note_descriptor(struct vm *vm, const char *name)
+{
+	char path[48], link[64];
+	int number = (int)strtol(name, NULL, 10);
+	ssize_t len;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%.10s", (int)vm->pid, name);
+	len = readlink(path, link, sizeof(link) - 1);
+	if (len < 0)
+		return;
+	link[len] = '\0';
+	/* The first of each: numbers ascend, and the launch used the oldest. */
+	if (vm->vm_fd < 0 && strcmp(link, "anon_inode:kvm-vm") == 0)
+		vm->vm_fd = number;
+	else if (vm->sev_fd < 0 && strcmp(link, "/dev/sev") == 0)
+		vm->sev_fd = number;
+}
+
 /* The numbers under which QEMU holds the VM and /dev/sev. */
 static int find_descriptors(struct vm *vm, struct err *err)
 {
 	struct dirent *entry;
-	char path[32], link[64];
+	char path[32];
+	int status;
 	DIR *dir;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", (int)vm->pid);
 	dir = opendir(path);
 	if (!dir) {
-		int status = err_sys(err, "%s", path);
-
+		status = err_sys(err, "%s", path);
 		return err_add(err, status, "looking into QEMU (run as root, or as its user %u)",
 			       (unsigned int)vm->uid);
 	}
-	while ((entry = readdir(dir))) {
-		ssize_t len = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
-		int number = (int)strtol(entry->d_name, NULL, 10);
-
-		if (len < 0)
-			continue;
-		link[len] = '\0';
-		/* The first of each: numbers ascend, and the launch used the oldest. */
-		if (vm->vm_fd < 0 && strcmp(link, "anon_inode:kvm-vm") == 0)
-			vm->vm_fd = number;
-		else if (vm->sev_fd < 0 && strcmp(link, "/dev/sev") == 0)
-			vm->sev_fd = number;
-	}
+	while ((entry = readdir(dir)))
+		note_descriptor(vm, entry->d_name);
 	closedir(dir);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * What one finds out about a running VM from outside: its process, descriptors, RAM layout, vCPUs and
- * SEV launch facts (QMP, /proc/PID). Read-only: opening a VM changes nothing in it.
+ * What one finds out about a running VM from outside: its process, descriptors, RAM layout, vCPUs
+ * and SEV launch facts (QMP, /proc/PID). Read-only: opening a VM changes nothing in it.
  */
 #ifndef HOST_QEMU_VM_H
 #define HOST_QEMU_VM_H
@@ -22,7 +22,7 @@ struct vm_range {
 	uint64_t bytes;
 	hva_t hva;
 	char name[32]; /* QEMU's RAM block */
-	/* Where the agent can map the same pages; shared is false for anonymous or private memory. */
+	/* Where the agent can map the same pages; not shared: anonymous or private memory. */
 	bool shared;
 	char path[VM_PATH_MAX]; /* /proc/PID/map_files/... or /proc/PID/fd/N */
 	uint64_t offset;	/* of the range's first byte in that file */
@@ -38,10 +38,10 @@ struct vm {
 	char version[32];
 	enum sev_type type;
 	uint64_t policy;
-	unsigned int cbit;    /* position; 0: unknown */
+	unsigned int cbit;	/* position; 0: unknown */
 	unsigned int sev_state; /* GUEST_STATUS numbering */
-	int vm_fd;	      /* number of anon_inode:kvm-vm in QEMU, -1: none */
-	int sev_fd;	      /* number of /dev/sev in QEMU, -1: closed */
+	int vm_fd;		/* number of anon_inode:kvm-vm in QEMU, -1: none */
+	int sev_fd;		/* number of /dev/sev in QEMU, -1: closed */
 	unsigned int vcpus;
 	pid_t vcpu_tid[VCPUS_MAX];
 	unsigned int nranges;

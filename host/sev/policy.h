@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Launch policies of SEV, SEV-ES and SEV-SNP guests, decoded for people (facts: include/linux/psp-sev.h,
- * AMD SEV API 55766 chapter 2, SNP ABI 56860 4.3). Pure.
+ * Launch policies of SEV, SEV-ES and SEV-SNP guests, decoded for people (facts:
+ * include/linux/psp-sev.h, AMD SEV API 55766 chapter 2, SNP ABI 56860 4.3). Pure.
  */
 #ifndef HOST_SEV_POLICY_H
 #define HOST_SEV_POLICY_H
@@ -35,7 +35,8 @@ struct sev_policy_bit {
 /* Table of the bits of @type's policy; *count entries. */
 const struct sev_policy_bit *sev_policy_bits(enum sev_type type, size_t *count);
 
-/* 0 when the host can debug, else ST_POLICY/ST_UNSUPPORTED with a text that says why and what to do. */
+/* 0 when the host can debug, else ST_POLICY/ST_UNSUPPORTED with a text that says why and what to
+ * do. */
 struct err;
 int sev_policy_check(enum sev_type type, uint64_t policy, struct err *err) MUST_USE;
 

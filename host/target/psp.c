@@ -44,12 +44,17 @@ static int psp_write(struct target *t, unsigned int vcpu, enum target_space spac
 	return memory_write(&to_psp(t)->memory, vcpu, space, addr, buf, len);
 }
 
-/* The save area is encrypted: every register stays invalid, gdb shows <unavailable>. */
+/*
+ * The save area is encrypted: registers stay invalid, gdb shows <unavailable>. But gdb refuses to
+ * connect to a target without a program counter (infrun.c, handle_signal_stop: "PC register is not
+ * available"), so that one is 0, where no kernel runs.
+ */
 static int psp_regs_read(struct target *t, unsigned int vcpu, struct x86_64_regs *ret)
 {
 	(void)t;
 	(void)vcpu;
 	x86_64_regs_clear(ret);
+	x86_64_set(ret, X86_64_rip, 0);
 	return 0;
 }
 

@@ -63,7 +63,9 @@ static void close_psp(struct target *t)
 	fake_vm_destroy(vm);
 }
 
-/* --- remote: a client of a server of a hybrid target, which is the whole way of `cvmdbg serve` --- */
+/*
+ * --- remote: a client of a server of a hybrid target, which is the whole way of `cvmdbg serve` ---
+ */
 
 static struct target *served;
 

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* KVM_MEMORY_ENCRYPT_OP: GUEST_STATUS, DBG_DECRYPT and DBG_ENCRYPT, as each kernel version does
+ * them. */
+#ifndef TESTS_SEVSIM_DBG_H
+#define TESTS_SEVSIM_DBG_H
+
+#include "sim.h"
+
+struct dbg_caller {
+	pid_t tid;
+	bool mirror;	/* the VM is a mirror: few commands are allowed */
+	bool qemu;	/* the caller is QEMU, whose pinned memory counts */
+	bool holds_sev; /* /dev/sev is open at the stored number */
+};
+
+/* @arg: address of struct kvm_sev_cmd in the caller. 0 or -errno. */
+long dbg_op(const struct dbg_caller *caller, uint64_t arg);
+
+#endif
