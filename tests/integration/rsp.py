@@ -5,11 +5,14 @@ import socket
 import time
 
 
+CONNECT_S = 2
+
+
 class Client:
     """One connection. Replies are bytes with escapes undone; run-length encoding is not expected."""
 
     def __init__(self, address, timeout=20, noack=True):
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + CONNECT_S
         while True:
             self.socket = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
             self.socket.settimeout(timeout)

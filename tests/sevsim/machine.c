@@ -31,6 +31,7 @@ enum {
 void (*machine_event)(const json_t *event);
 void (*machine_before_run)(void);
 void (*machine_after_stop)(void);
+void (*machine_stopped)(const char *reply);
 
 static int qmp_sock = -1, gdb_sock = -1;
 static char qmp_in[QMP_LINE];
@@ -323,10 +324,13 @@ static void announce(const char *name)
 	json_decref(e);
 }
 
+/* With the stop reply still in `packet`: who waits for it gets it once RAM is ciphertext. */
 static int stopped(void)
 {
+	char reply[MACHINE_PACKET];
 	int status;
 
+	memcpy(reply, packet, frame.len + 1);
 	running = false;
 	if (machine_after_stop)
 		machine_after_stop();
@@ -334,6 +338,8 @@ static int stopped(void)
 	status = ram_encrypt();
 	pthread_mutex_unlock(&sim.lock);
 	announce("STOP");
+	if (machine_stopped)
+		machine_stopped(reply);
 	return status;
 }
 
@@ -404,21 +410,18 @@ int machine_interrupt(void)
 	return running ? send_all(gdb_sock, "\x03", 1) : 0;
 }
 
-int machine_gdb_readable(const char **stop)
+int machine_gdb_readable(void)
 {
-	static char text[MACHINE_PACKET];
 	int n = gdb_receive(0);
+	char c;
 
-	if (n <= 0) {
-		char c;
-
-		return recv(gdb_sock, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 0 ? -1 : n;
-	}
-	snprintf(text, sizeof(text), "%s", (const char *)packet);
-	*stop = text;
-	if (!running || (text[0] != 'T' && text[0] != 'W'))
+	if (n < 0)
+		return -1;
+	if (n == 0)
+		return recv(gdb_sock, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 0 ? -1 : 0;
+	if (!running || (packet[0] != 'T' && packet[0] != 'W'))
 		return 0;
-	return stopped() ? -1 : 1;
+	return stopped();
 }
 
 /* --- start --- */

@@ -45,13 +45,14 @@ int machine_cont(void);
 int machine_resume(const char *packet);
 /* Ctrl-C. */
 int machine_interrupt(void);
-/* The private gdbstub has something: 1 and the stop reply's text when the VM stopped, 0 nothing, -1
- * gone. */
-int machine_gdb_readable(const char **stop);
+/* The private gdbstub has something to say: perhaps that the VM stopped. -1: gone. */
+int machine_gdb_readable(void);
 
 /* Called with the VM's RAM decrypted, just before it runs, and just after it stopped, before
  * encryption. */
 extern void (*machine_before_run)(void);
 extern void (*machine_after_stop)(void);
+/* Called with every stop reply once RAM is ciphertext, whoever stopped the VM. */
+extern void (*machine_stopped)(const char *reply);
 
 #endif

@@ -182,7 +182,6 @@ static int loop(int signals, int control)
 			[PRIVATE_QMP] = { .fd = gone ? -1 : machine_qmp_fd(), .events = POLLIN },
 			[PRIVATE_GDB] = { .fd = gone ? -1 : machine_gdb_fd(), .events = POLLIN },
 		};
-		const char *stop;
 		int status;
 
 		if (poll(p, SOURCES, -1) < 0)
@@ -193,10 +192,7 @@ static int loop(int signals, int control)
 			control_ready(control);
 		/* One source a turn: each may change what another has to say. */
 		if (p[PRIVATE_GDB].revents) {
-			status = machine_gdb_readable(&stop);
-			gone |= status < 0;
-			if (status == 1)
-				gdb_proxy_stopped(stop);
+			gone |= machine_gdb_readable() < 0;
 		} else if (p[PRIVATE_QMP].revents) {
 			gone |= machine_qmp_readable() < 0;
 		} else if (p[GDB].revents) {
@@ -221,6 +217,7 @@ static int run(char **argv)
 		return 1;
 	machine_before_run = points_arm;
 	machine_after_stop = points_disarm;
+	machine_stopped = gdb_proxy_stopped;
 	gdb_proxy_freeze();
 	qmp_proxy_listen(l.qmp);
 	if (sim.gdb_at_start && gdb_proxy_open(sim.gdb_at_start))
