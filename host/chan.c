@@ -91,6 +91,16 @@ static int listen_on(const char *spec, struct listener *l, struct err *err)
 	return err_set(err, ST_INVAL, "not unix:PATH, tcp:HOST:PORT or stdio");
 }
 
+bool listener_known(const char *spec)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(transports); i++)
+		if (strncmp(spec, transports[i].prefix, strlen(transports[i].prefix)) == 0)
+			return true;
+	return false;
+}
+
 int listener_open(const char *spec, struct listener **ret, struct err *err)
 {
 	struct listener *l = calloc(1, sizeof(*l));

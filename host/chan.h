@@ -29,6 +29,8 @@ struct chan {
 
 /* A place where clients arrive. accept returns ST_BUSY-free: 1 client in *ret, 0 none now. */
 struct listener;
+/* Whether @spec begins like one of the transports, to tell a typing error before any work. */
+bool listener_known(const char *spec);
 int listener_open(const char *spec, struct listener **ret, struct err *err) MUST_USE;
 int listener_fd(const struct listener *l); /* -1: stdio, whose single client is there at once */
 int listener_accept(struct listener *l, struct chan **ret, struct err *err) MUST_USE;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/chan.h"
 #include "host/cmd.h"
 #include "host/serve.h"
 
@@ -108,6 +109,12 @@ int cmd_serve(int argc, char **argv)
 	}
 	if (!config.qmp || !config.listen || optind != argc) {
 		fputs(usage, stderr);
+		return CMD_USAGE;
+	}
+	if (!listener_known(config.listen)) {
+		fprintf(stderr,
+			"cvmdbg serve: --listen %s: expected unix:PATH, tcp:HOST:PORT or stdio\n",
+			config.listen);
 		return CMD_USAGE;
 	}
 	result = serve_run(&config, &err);

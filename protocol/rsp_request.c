@@ -77,6 +77,13 @@ static bool follows(const struct row *row, int next)
 	}
 }
 
+/* Of a target that is gone one can only take leave (target.h, TARGET_STOP_GONE). */
+static bool legal(const struct rsp_server *s, rsp_handler *handler)
+{
+	return s->stop.kind != TARGET_STOP_GONE || handler == rsp_run_why ||
+	       handler == rsp_run_detach || handler == rsp_run_kill || handler == rsp_run_vkill;
+}
+
 int rsp_request_run(struct rsp_server *s, struct rsp_out *out)
 {
 	size_t i;
@@ -86,7 +93,7 @@ int rsp_request_run(struct rsp_server *s, struct rsp_out *out)
 
 		buf_init(&args, s->frame.data, s->frame.len);
 		if (buf_skip_text(&args, rows[i].name) && follows(&rows[i], buf_peek(&args)))
-			return rows[i].handler(s, &args, out);
+			return legal(s, rows[i].handler) ? rows[i].handler(s, &args, out) : ST_GONE;
 	}
 	return ST_UNSUPPORTED;
 }

@@ -9,7 +9,8 @@
 #include "rsp_handlers.h"
 
 enum {
-	REPLY_OVERHEAD = 8, /* "+$", "#cc" and room to spare */
+	FRAMING = 4,		      /* '$', '#' and two digits */
+	REPLY_OVERHEAD = 1 + FRAMING, /* an acknowledgement in front */
 	ACTIONS_BYTES = VCPUS_MAX * sizeof(enum target_action),
 };
 
@@ -32,8 +33,7 @@ void rsp_server_init(struct rsp_server *s, struct target *target, unsigned int a
 	s->actions = mem;
 	rsp_frame_init(&s->frame, bytes + ACTIONS_BYTES, packet_size, false);
 	s->reply = bytes + ACTIONS_BYTES + packet_size;
-	s->reply_size = packet_size + REPLY_OVERHEAD;
-	s->scratch = s->reply + s->reply_size;
+	s->scratch = s->reply + packet_size + REPLY_OVERHEAD;
 	s->scratch_size = packet_size;
 }
 
@@ -44,10 +44,10 @@ int rsp_right_check(const struct rsp_server *s, enum rsp_right right)
 
 /* --- replies --- */
 
-/* An acknowledgement may already stand in front. */
+/* An acknowledgement may already stand in front; the data is never longer than PacketSize. */
 static void reply_begin(struct rsp_server *s, struct rsp_out *out)
 {
-	rsp_out_begin(out, s->reply + s->reply_len, s->reply_size - s->reply_len);
+	rsp_out_begin(out, s->reply + s->reply_len, s->packet_size + FRAMING);
 }
 
 static void reply_end(struct rsp_server *s, struct rsp_out *out)

@@ -43,7 +43,7 @@ struct rsp_server {
 	/* private: see rsp_server.c */
 	struct rsp_frame frame;
 	uint8_t *reply, *scratch;
-	size_t reply_size, reply_len, reply_sent, scratch_size;
+	size_t reply_len, reply_sent, scratch_size;
 	size_t packet_size;
 	struct target_stop stop;
 	unsigned int g_vcpu, c_vcpu;

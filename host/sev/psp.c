@@ -106,6 +106,17 @@ static int prove(struct psp *p, struct err *err)
 		      : 0;
 }
 
+/* GUEST_STATUS pins nothing: only a page shows a memory limit, before a debugger depends on it. */
+static int try_page(struct psp *p, struct err *err)
+{
+	uint8_t page[PAGE_BYTES];
+	unsigned int done;
+	int status = psp_decrypt(p, p->vm->range[0].gpa, 1, page, &done, err);
+
+	p->stats = (struct psp_stats){ 0 };
+	return status;
+}
+
 int psp_open(struct vm *vm, enum psp_route route, struct journal *journal, struct psp **ret,
 	     struct err *err)
 {
@@ -119,6 +130,8 @@ int psp_open(struct vm *vm, enum psp_route route, struct journal *journal, struc
 	status = route_open(p, journal, err);
 	if (!status)
 		status = prove(p, err);
+	if (!status)
+		status = try_page(p, err);
 	if (status) {
 		psp_close(p);
 		return status;

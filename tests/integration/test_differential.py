@@ -30,6 +30,9 @@ class Differential(unittest.TestCase):
         with vm.Guest("tiny", gdbstub=True) as twin, vm.Guest("tiny", sev="sev") as guest:
             symbols = vm.symbols(guest.elf)
             agent = guest.serve()
+            # Stopped before gdb comes: QEMU 7.2 would announce the stop unasked.
+            with twin.monitor() as qmp:
+                qmp.execute("stop")
             with rsp.Client(twin.gdbstub, noack=False) as qemu, rsp.Client(agent.target) as ours:
                 twin_regs = until_leaf(qemu, symbols)
                 our_regs = until_leaf(ours, symbols)

@@ -39,7 +39,7 @@ static void test_receive(void **state)
 		{ "$OK#9b", false, RSP_FRAME_BAD, NULL },
 		{ "$OK#g0", false, RSP_FRAME_BAD, NULL },
 		{ "$OK#9", false, RSP_FRAME_NONE, NULL },
-		{ "%Stop:T05#40", true, RSP_FRAME_NOTIFY, "Stop:T05" },
+		{ "%Stop:T05#99", true, RSP_FRAME_NOTIFY, "Stop:T05" },
 		{ "+", false, RSP_FRAME_ACK, NULL },
 		{ "-", false, RSP_FRAME_NAK, NULL },
 		{ "\x03", false, RSP_FRAME_INTERRUPT, NULL },

@@ -178,6 +178,7 @@ static struct psp *opened(enum psp_route route)
 
 	if (psp_open(&vm, route, NULL, &psp, &err))
 		fail_msg("%s", err.text);
+	mirror_calls = inject_calls = 0;
 	return psp;
 }
 
