@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* Scope-bound ownership for host code: a variable marked AUTO_X is released at the end of its scope. */
+/* Scope-bound ownership for host code: a variable marked AUTO_X is released at the end of its
+ * scope. */
 #ifndef HOST_CLEANUP_H
 #define HOST_CLEANUP_H
 
@@ -17,7 +18,7 @@ static inline void cleanup_close(int *fd)
 		close(*fd);
 }
 
-#define AUTO_FREE __attribute__((cleanup(cleanup_free)))
+#define AUTO_FREE  __attribute__((cleanup(cleanup_free)))
 #define AUTO_CLOSE __attribute__((cleanup(cleanup_close)))
 
 /* Hands the fd to the caller: the variable no longer owns it. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * What the agent has changed in a VM and would have to undo: a page of memory shared between the agent and its keeper
- * (keeper.h). Write-ahead: a field is set before the change is made and cleared after it is
- * undone, so that whoever survives a kill -9 can put everything back. Fixed size, no pointers.
+ * What the agent has changed in a VM and would have to undo: a page of memory shared between the
+ * agent and its keeper (keeper.h). Write-ahead: a field is set before the change is made and
+ * cleared after it is undone, so that whoever survives a kill -9 can put everything back. Fixed
+ * size, no pointers.
  */
 #ifndef HOST_JOURNAL_H
 #define HOST_JOURNAL_H

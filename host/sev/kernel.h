@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Finds the Linux kernel in a guest, so that gdb's symbols are right under KASLR and a guest without
- * readable registers still has page tables. Two ways: from a CR3, by looking where the kernel image is
- * mapped (three pages); or from the VMCOREINFO page, by searching RAM (sev-host.md 16).
+ * Finds the Linux kernel in a guest, so that gdb's symbols are right under KASLR and a guest
+ * without readable registers still has page tables. Two ways: from a CR3, by looking where the
+ * kernel image is mapped (three pages); or from the VMCOREINFO page, by searching RAM (sev-host.md
+ * 16).
  */
 #ifndef HOST_SEV_KERNEL_H
 #define HOST_SEV_KERNEL_H
@@ -23,7 +24,8 @@ struct kernel {
 int kernel_from_paging(struct pages *pages, const struct paging *p, struct kernel *ret,
 		       struct err *err) MUST_USE;
 
-/* Searches RAM for the note or text page (top down); @progress is called now and then with bytes done of total. */
+/* Searches RAM for the note or text page (top down); @progress is called now and then with bytes
+ * done of total. */
 typedef void kernel_progress_fn(void *arg, uint64_t done, uint64_t total);
 int kernel_from_ram(struct vm *vm, struct psp *psp, kernel_progress_fn *progress, void *arg,
 		    struct kernel *ret, struct err *err) MUST_USE;

@@ -22,8 +22,8 @@ void pages_destroy(struct pages *pages);
 
 /*
  * The page that holds @gpa (any offset): *ret points to its start and stays valid until the next
- * pages_* call. Private pages come from the PSP, shared ones raw. @ahead: how many following pages the
- * caller will want too (neighbours share one ioctl). ST_FAULT: not RAM.
+ * pages_* call. Private pages come from the PSP, shared ones raw. @ahead: how many following pages
+ * the caller will want too (neighbours share one ioctl). ST_FAULT: not RAM.
  */
 int pages_get(struct pages *pages, gpa_t gpa, bool encrypted, unsigned int ahead,
 	      const uint8_t **ret, struct err *err) MUST_USE;

@@ -2,7 +2,8 @@
 /*
  * x86-64 page walks over encrypted tables: four and five levels, 4 KiB, 2 MiB and 1 GiB leaves, the
  * C-bit (APM volume 2, 15.34.1; Documentation/arch/x86/amd-memory-encryption.rst). Pure: the
- * caller supplies table pages. Table pages are always private; a leaf is private iff its C-bit is set.
+ * caller supplies table pages. Table pages are always private; a leaf is private iff its C-bit is
+ * set.
  */
 #ifndef HOST_SEV_PAGING_H
 #define HOST_SEV_PAGING_H
@@ -23,8 +24,8 @@ struct paging_leaf {
 };
 
 /*
- * Supplies the plaintext of the table page at @gpa: 512 little-endian entries, valid until the next call;
- * NULL when it cannot be read.
+ * Supplies the plaintext of the table page at @gpa: 512 little-endian entries, valid until the next
+ * call; NULL when it cannot be read.
  */
 typedef const uint8_t *paging_table_fn(void *arg, gpa_t gpa);
 
@@ -36,9 +37,9 @@ int paging_walk(const struct paging *p, paging_table_fn *table, void *arg, gva_t
 		struct paging_leaf *ret) MUST_USE;
 
 /*
- * The maximal run of addresses around @gva that is mapped alike (flags and C-bit, not physical contiguity) or not mapped at all;
- * *last is inclusive. Bounded work: whole missing subtrees count as one step; stops early at @limit leaves.
- * Returns 1 when mapped, 0 when not.
+ * The maximal run of addresses around @gva that is mapped alike (flags and C-bit, not physical
+ * contiguity) or not mapped at all; *last is inclusive. Bounded work: whole missing subtrees count
+ * as one step; stops early at @limit leaves. Returns 1 when mapped, 0 when not.
  */
 int paging_region(const struct paging *p, paging_table_fn *table, void *arg, gva_t gva,
 		  unsigned int limit, uint64_t *first, uint64_t *last,

@@ -31,10 +31,10 @@ struct psp;
 const char *psp_route_name(enum psp_route route);
 
 /*
- * Opens the route and proves with GUEST_STATUS and one page that it works. AUTO: mirror where all RAM is shared
- * memory, else inject. @vm must be attached and outlive the psp; @journal records what a crash
- * would leave behind (inject only). Errors say which precondition of sev-host.md 7/8 failed and the
- * remedy.
+ * Opens the route and proves with GUEST_STATUS and one page that it works. AUTO: mirror where all
+ * RAM is shared memory, else inject. @vm must be attached and outlive the psp; @journal records
+ * what a crash would leave behind (inject only). Errors say which precondition of sev-host.md 7/8
+ * failed and the remedy.
  */
 int psp_open(struct vm *vm, enum psp_route route, struct journal *journal, struct psp **ret,
 	     struct err *err) MUST_USE;

@@ -161,7 +161,8 @@ int main(int argc, char **argv)
 	if (argv[2][0] == 'x')
 		exchange(&s, "x0,0");
 
-	snprintf(request, sizeof(request), "%c%llx,%zx", argv[2][0], strtoull(argv[4], NULL, 0), length);
+	snprintf(request, sizeof(request), "%c%llx,%zx", argv[2][0], strtoull(argv[4], NULL, 0),
+		 length);
 	len = frame(out, sizeof(out), request);
 	exchange(&s, request); /* warm: what is cached is cached now */
 	/* gdbserver compresses runs ('*'), so only an uncompressed reply has a known length. */
@@ -176,7 +177,8 @@ int main(int argc, char **argv)
 		elapsed = now() - start;
 	} while (elapsed < seconds);
 
-	printf("{\"packets\": %llu, \"seconds\": %.6f, \"us_per_packet\": %.3f, \"mb_per_s\": %.3f}\n",
+	printf("{\"packets\": %llu, \"seconds\": %.6f, \"us_per_packet\": %.3f, \"mb_per_s\": "
+	       "%.3f}\n",
 	       (unsigned long long)packets, elapsed, elapsed * 1e6 / (double)packets,
 	       (double)(packets * length) / elapsed / 1e6);
 	send_all(&s, out, frame(out, sizeof(out), "D"));

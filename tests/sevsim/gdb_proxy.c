@@ -343,13 +343,14 @@ static void welcome(void)
 	rsp_frame_init(&frame, packet, sizeof(packet) - 1, false);
 	memset(plain_cr3, 0, sizeof(plain_cr3));
 	waiting = physical = false;
-	machine_gdb("Qqemu.PhyMemMode:0");
-	machine_select(0);
 	g_cpu = 0;
-	if (machine_stop() || !was_running)
+	/* Stopped first: a running QEMU takes any character on its stub for an interrupt. */
+	if (machine_stop())
 		return;
+	machine_gdb("Qqemu.PhyMemMode:0");
 	/* Connecting stops the VM, which 7.2 announces unasked. */
-	reply("T02thread:01;");
+	if (was_running)
+		reply("T02thread:01;");
 }
 
 void gdb_proxy_ready(void)
@@ -364,11 +365,10 @@ void gdb_proxy_ready(void)
 	}
 	n = recv(client, data, sizeof(data), 0);
 	if (n <= 0) {
-		/* Without D the VM stays stopped and its breakpoints stay. */
+		/* Without D the VM stays as it is, stopped or not, and so do its breakpoints. */
 		close(client);
 		client = -1;
 		waiting = false;
-		machine_stop();
 		return;
 	}
 	while (done < (size_t)n && client >= 0) {
