@@ -124,7 +124,7 @@ static enum rsp_frame_event push(struct rsp_frame *f, uint8_t byte)
 		return RSP_FRAME_NONE;
 	case SUM_HIGH:
 		f->malformed |= digit(byte) < 0;
-		f->want = (uint8_t)(digit(byte) << 4);
+		f->want = (uint8_t)((unsigned int)digit(byte) << 4);
 		f->state = SUM_LOW;
 		return RSP_FRAME_NONE;
 	default:

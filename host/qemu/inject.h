@@ -31,7 +31,7 @@ int inject_peek(struct inject *in, hva_t addr, void *ret, size_t len, struct err
 int inject_poke(struct inject *in, hva_t addr, const void *data, size_t len,
 		struct err *err) MUST_USE;
 
-/* ioctl(fd, request, arg) in QEMU; *ret is its result or -errno. */
+/* An ioctl of QEMU on its descriptor @fd; *ret is its result or -errno. */
 int inject_ioctl(struct inject *in, int fd, unsigned long request, uint64_t arg, long *ret,
 		 struct err *err) MUST_USE;
 

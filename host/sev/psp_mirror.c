@@ -31,7 +31,11 @@ struct psp_mirror {
 	uint8_t *pool;
 	uint8_t *ram[VM_RANGES_MAX]; /* parallel to vm->range; NULL: not mapped */
 	bool writable[VM_RANGES_MAX];
+	unsigned int touched; /* pages since the mappings were last let go */
 };
+
+/* Pages of the mapping that may be resident at once; the kernel maps some neighbours of each. */
+enum { MIRROR_TOUCHED_MAX = 128 };
 
 /* --- /dev/sev at QEMU's number --- */
 
@@ -299,6 +303,21 @@ int psp_mirror_status(struct psp_mirror *m, struct abi_sev_guest_status *status,
 	return command(m, ABI_SEV_GUEST_STATUS, status, ret, err);
 }
 
+/* A page table entry of a shared mapping costs nothing to lose, and the agent's size stays bounded.
+ */
+static void let_go(struct psp_mirror *m, unsigned int count)
+{
+	unsigned int i;
+
+	m->touched += count;
+	if (m->touched < MIRROR_TOUCHED_MAX)
+		return;
+	m->touched = 0;
+	for (i = 0; i < m->vm->nranges; i++)
+		if (m->ram[i])
+			(void)madvise(m->ram[i], m->vm->range[i].bytes, MADV_DONTNEED);
+}
+
 int psp_mirror_debug(struct psp_mirror *m, uint32_t id, gpa_t gpa, unsigned int count,
 		     struct psp_answer *ret, struct err *err)
 {
@@ -311,6 +330,7 @@ int psp_mirror_debug(struct psp_mirror *m, uint32_t id, gpa_t gpa, unsigned int 
 			       "0x%" PRIx64
 			       " is in memory that QEMU does not share%s; use --access inject",
 			       gpa.v, decrypt ? "" : " for writing");
+	let_go(m, count);
 	dbg.src_uaddr = (uintptr_t)(decrypt ? page : m->pool);
 	dbg.dst_uaddr = (uintptr_t)(decrypt ? m->pool : page);
 	return command(m, id, &dbg, ret, err);
