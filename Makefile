@@ -48,6 +48,7 @@ FAKE_C	:= $(wildcard tests/fake/*.c)
 UNIT_C	:= $(wildcard tests/unit/test_*.c)
 CONFORMANCE_C := $(wildcard tests/conformance/*.c)
 FUZZ_C	:= $(wildcard tests/fuzz/fuzz_*.c)
+REPLAY_LOG := $(wildcard tests/replay/*.log)
 SEVSIM_C := $(wildcard tests/sevsim/*.c)
 BENCH_C	:= $(wildcard tests/bench/*.c)
 
@@ -155,6 +156,14 @@ $(B)/unit/test_points $(B)/unit/test_keeper: $(call host_o,$(filter-out %/backen
 $(B)/conformance: $(call host_o,$(CONFORMANCE_C) $(FAKE_C)) $(B)/agent.a $(PROTOCOL_O)
 	$(call say,LD,$@)$(CC) $(HOST_CFLAGS) -o $@ $(call objects_first,$^) $(HOST_LIBS) -lcmocka
 
+# Recorded sessions: the player, and the server that real debuggers talk to when they are recorded.
+$(B)/replay/%: $(B)/host/tests/replay/%.o $(call host_o,$(FAKE_C)) $(B)/agent.a $(PROTOCOL_O)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(HOST_CFLAGS) -o $@ $(call objects_first,$^) $(HOST_LIBS)
+
+record: $(B)/replay/fake_server ## Record the transcripts of tests/replay anew, with real gdb and lldb
+	$(Q)tests/replay/record.sh $<
+
 $(B)/fuzz/%: tests/fuzz/%.c $(PROTOCOL_C) $(filter-out host/main.c,$(HOST_C)) $(FAKE_C)
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)$(CLANG) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) -DCVMDBG_VERSION='"$(VERSION)"' -o $@ $^ $(HOST_LIBS)
@@ -163,7 +172,8 @@ $(B)/sevsim: $(call host_o,$(SEVSIM_C)) $(PROTOCOL_O)
 	$(call say,LD,$@)$(CC) $(HOST_CFLAGS) -o $@ $^ $(SEVSIM_LIBS)
 
 # What each level runs, as NAME=COMMAND for tests/run.py.
-FAST_TESTS = $(foreach t,$(UNIT),unit/$(notdir $(t))=$(t)) conformance=$(B)/conformance
+FAST_TESTS = $(foreach t,$(UNIT),unit/$(notdir $(t))=$(t)) conformance=$(B)/conformance \
+	'replay=$(B)/replay/player $(REPLAY_LOG)'
 CORPUS_TESTS = $(foreach t,$(FUZZ),'fuzz/$(notdir $(t))=tests/fuzz/replay.sh $(t) tests/fuzz/corpus/$(patsubst fuzz_%,%,$(notdir $(t)))')
 INTEGRATION_PY := $(sort $(wildcard tests/integration/test_*.py))
 INTEGRATION_TESTS = $(foreach t,$(INTEGRATION_PY),'$(patsubst tests/%.py,%,$(t))=$(PYTHON) tests/integration/tap.py $(t)')
@@ -171,18 +181,28 @@ TEST_ENV = B=$(B) PYTHONDONTWRITEBYTECODE=1
 
 check: deps ## Run every test (what CI runs)
 	$(Q)$(MAKE) --no-print-directory check-all
-check-all: all lint kernel-objects tests-built
+check-all: all lint kernel-objects support-matrix-fresh tests-built
 	$(Q)$(MAKE) --no-print-directory B=$(B)/clang CC=$(CLANG) WERROR=$(WERROR) all
 	$(Q)$(MAKE) --no-print-directory asan
 	$(Q)$(TEST_ENV) tests/run.py --save $(B)/check.tap $(FAST_TESTS) $(CORPUS_TESTS) $(INTEGRATION_TESTS)
 
-check-fast: all $(UNIT) $(B)/conformance ## Unit, replay and conformance tests: no root, no VM, seconds
+check-fast: all $(UNIT) $(B)/conformance $(B)/replay/player ## Unit, replay and conformance tests: no root, no VM, seconds
 	$(Q)$(TEST_ENV) tests/run.py --jobs 2 --save $(B)/check-fast.tap $(FAST_TESTS)
+
+support-matrix: $(B)/conformance ## Regenerate docs/support-matrix.md from the conformance suite
+	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP $< 2>/dev/null | tests/conformance/matrix.py > $(B)/support-matrix.md
+	$(Q)cp $(B)/support-matrix.md docs/support-matrix.md
+
+# The page in git is what the suite says now.
+support-matrix-fresh: $(B)/conformance
+	$(Q)CMOCKA_MESSAGE_OUTPUT=TAP $< 2>/dev/null | tests/conformance/matrix.py > $(B)/support-matrix.md
+	$(Q)diff -u docs/support-matrix.md $(B)/support-matrix.md || \
+		{ echo 'docs/support-matrix.md is stale: make support-matrix'; exit 1; }
 
 check-integration: tests-built ## Real gdb, lldb and QEMU on the emulated SEV host
 	$(Q)$(TEST_ENV) tests/run.py --save $(B)/check-integration.tap $(INTEGRATION_TESTS)
 
-tests-built: $(B)/cvmdbg $(B)/sevsim guests $(UNIT) $(FUZZ) $(B)/conformance
+tests-built: $(B)/cvmdbg $(B)/sevsim guests $(UNIT) $(FUZZ) $(B)/conformance $(B)/replay/player
 
 check-hw: $(B)/cvmdbg guests ## The integration tests on a real SEV host; says what is missing
 	$(Q)$(TEST_ENV) tests/check-hw.sh
@@ -215,13 +235,17 @@ $(B)/rsp_bench: $(B)/host/tests/bench/rsp_bench.o
 	$(call say,LD,$@)$(CC) $(HOST_CFLAGS) -o $@ $^
 
 # --- housekeeping ---
+install: $(B)/cvmdbg ## Install below PREFIX
+	install -D -m 0755 $(B)/cvmdbg $(DESTDIR)$(PREFIX)/bin/cvmdbg
+	install -D -m 0644 docs/man/cvmdbg.1 $(DESTDIR)$(PREFIX)/share/man/man1/cvmdbg.1
+
 clean: ## Remove everything generated
 	$(Q)rm -rf $(B)
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 20
 
-.PHONY: all fences size deps demo-deps demo demo-run guests check check-all check-fast check-integration \
-	tests-built check-hw asan fuzz bench lint kernel-objects clean help
+.PHONY: all fences size deps demo-deps demo demo-run guests check check-all check-fast check-integration record \
+	tests-built check-hw support-matrix support-matrix-fresh install asan fuzz bench lint kernel-objects clean help
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
