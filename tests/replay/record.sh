@@ -21,7 +21,7 @@ record()
 	kill "$pid" 2>/dev/null || true # it ends by itself when the client is gone
 	wait "$pid" || true
 	{
-		printf '# Recorded by record.sh: %s\n' "$("$1" --version | head -n 1)"
+		printf '# SPDX-License-Identifier: MIT OR GPL-2.0-only\n# Recorded by record.sh: %s\n' "$("$1" --version | head -n 1)"
 		cat "$log.new"
 	} >"$log"
 	rm -f "$log.new" "/tmp/record-$$"
@@ -35,7 +35,7 @@ record gdb-look gdb -q -nx -batch -ex 'target remote localhost:PORT' -ex 'info r
 	-ex 'info mem' -ex 'info auxv' -ex 'detach'
 record gdb-run gdb -q -nx -batch -ex 'target remote localhost:PORT' \
 	-ex 'hbreak *0xffffffff81000180' -ex 'break *0xffffffff81000200' -ex 'continue' \
-	-ex 'stepi' -ex 'stepi 3' -ex 'continue' -ex 'delete' -ex 'watch *(long *)0xffff888000010000' \
+	-ex 'stepi' -ex 'stepi 3' -ex 'continue' -ex 'delete' -ex 'awatch *(long *)0xffff888000010000' \
 	-ex 'continue' -ex 'info threads' -ex 'thread 2' -ex 'stepi' -ex 'kill'
 record gdb-write gdb -q -nx -batch -ex 'target remote localhost:PORT' \
 	-ex 'set var *(long *)0xffff888000010000 = 0x2a7d2423' -ex 'x/2xg 0xffff888000010000' \
