@@ -38,6 +38,7 @@ FS_CFLAGS = $(BASE) -O2 -g -ffreestanding -nostdinc -isystem $(shell $(CC) -prin
 	   -fno-builtin -Wframe-larger-than=1024
 HOST_LIBS := -ljansson
 SEVSIM_LIBS := -ljansson -lseccomp -lcrypto -lpthread
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FUZZ_CFLAGS = $(BASE) -O1 -g -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined \
 	   -fno-sanitize-recover=undefined
 
@@ -207,9 +208,10 @@ tests-built: $(B)/cvmdbg $(B)/sevsim guests $(UNIT) $(FUZZ) $(B)/conformance $(B
 check-hw: $(B)/cvmdbg guests ## The integration tests on a real SEV host; says what is missing
 	$(Q)$(TEST_ENV) tests/check-hw.sh
 
-asan: ## The suite under AddressSanitizer and UndefinedBehaviorSanitizer
-	$(Q)$(MAKE) --no-print-directory B=$(B)/asan WERROR=$(WERROR) check-fast \
-		SAN='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'
+asan: $(B)/sevsim guests ## The suite under AddressSanitizer and UndefinedBehaviorSanitizer
+	$(Q)$(MAKE) --no-print-directory B=$(B)/asan WERROR=$(WERROR) SAN='$(SANITIZERS)' check-fast $(B)/asan/cvmdbg
+	$(Q)$(TEST_ENV) CVMDBG=$(B)/asan/cvmdbg tests/run.py --save $(B)/check-asan.tap \
+		$(foreach t,session refusals paging,'asan/test_$(t)=$(PYTHON) tests/integration/tap.py tests/integration/test_$(t).py')
 
 lint: ## House rules, formatting, static analysis
 	$(Q)tests/lint.sh

@@ -15,9 +15,23 @@ dir=${1:?usage: fetch-kernel.sh DIR}
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 
+# Package lists may be absent or old on a fresh machine.
+refresh()
+{
+	local root=()
+	[ "$(id -u)" = 0 ] || root=(sudo)
+	"${root[@]}" apt-get update -q </dev/null >/dev/null 2>&1
+}
+
 # The metapackage names the current kernel: linux-image-6.1.0-56-cloud-amd64.
-image=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null |
-	sed -n 's/^ *Depends: *\(linux-image-[^ ]*\)$/\1/p' | head -n 1)
+current_image()
+{
+	apt-cache depends linux-image-cloud-amd64 2>/dev/null |
+		sed -n 's/^ *Depends: *\(linux-image-[^ ]*\)$/\1/p' | head -n 1
+}
+
+image=$(current_image)
+[ -n "$image" ] || { refresh && image=$(current_image); }
 [ -n "$image" ] || fail "apt knows no linux-image-cloud-amd64; run 'apt-get update' as root, then again"
 release=${image#linux-image-}
 
@@ -37,7 +51,8 @@ echo "fetch-kernel: downloading $image and $image-dbg (about 300 MB), unpacking 
 work=$(mktemp -d "$dir/.fetch.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-apt-get download -q "$image" "$image-dbg" ||
+apt-get download -q "$image" "$image-dbg" >/dev/null 2>&1 ||
+	{ refresh && apt-get download -q "$image" "$image-dbg" >/dev/null; } ||
 	fail "cannot download $image; is a Debian mirror with debug packages configured?"
 dpkg-deb --fsys-tarfile "$image"_*.deb | tar -x "./boot/vmlinuz-$release"
 dpkg-deb --fsys-tarfile "$image-dbg"_*.deb | tar -x "./usr/lib/debug/boot/vmlinux-$release"

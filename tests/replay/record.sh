@@ -6,25 +6,32 @@
 set -euo pipefail
 server=$(realpath "$1")
 cd "$(dirname "$0")"
+work=$(mktemp -d) # nothing unfinished lands beside the transcripts
+trap 'rm -rf "$work"' EXIT
 
 # record NAME COMMAND...: COMMAND with PORT replaced, against a fresh server.
 record()
 {
 	local log=$1.log pid port
 	shift
-	mkfifo port
-	"$server" "$log.new" >port &
+	mkfifo "$work/port"
+	"$server" "$work/log" >"$work/port" &
 	pid=$!
-	read -r port <port
-	rm port
-	timeout 60 "${@//PORT/$port}" </dev/null >"/tmp/record-$$" 2>&1 || true
+	read -r port <"$work/port"
+	rm "$work/port"
+	timeout 60 "${@//PORT/$port}" </dev/null >"$work/output" 2>&1 || true
 	kill "$pid" 2>/dev/null || true # it ends by itself when the client is gone
 	wait "$pid" || true
+	# A debugger that goes round in circles (a watched value that never changes) is no test.
+	if [ "$(stat -c %s "$work/log")" -gt 1000000 ]; then
+		echo "record: $log would not end" >&2
+		exit 1
+	fi
 	{
-		printf '# SPDX-License-Identifier: MIT OR GPL-2.0-only\n# Recorded by record.sh: %s\n' "$("$1" --version | head -n 1)"
-		cat "$log.new"
+		echo '# SPDX-License-Identifier: MIT OR GPL-2.0-only'
+		printf '# Recorded by record.sh: %s\n' "$("$1" --version | head -n 1)"
+		cat "$work/log"
 	} >"$log"
-	rm -f "$log.new" "/tmp/record-$$"
 	echo "recorded $log: $(grep -c '^w' "$log") exchanges"
 }
 

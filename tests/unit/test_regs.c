@@ -14,27 +14,9 @@
 #include <cmocka.h>
 
 #include "protocol/rsp_client.h"
-#include "tests/fake/rsp_session.h"
+#include "tests/unit/converse.h"
 
 enum { XML_MAX = 64 * 1024 };
-
-static int setup(void **state)
-{
-	struct rsp_session *s = malloc(sizeof(*s));
-
-	rsp_session_init(s, RSP_RIGHT_ALL);
-	*state = s;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct rsp_session *s = *state;
-
-	rsp_session_deinit(s);
-	free(s);
-	return 0;
-}
 
 /* gdb/amd64-tdep.h and features/i386/64bit-*.xml: numbers and offsets in the g packet. */
 static void test_layout(void **state)
@@ -251,19 +233,17 @@ static void test_description_well_formed(void **state)
 	assert_int_equal(depth, 0);
 }
 
-#define REGS_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_layout),
 		cmocka_unit_test(test_access),
-		REGS_TEST(test_g),
-		REGS_TEST(test_g_write),
-		REGS_TEST(test_p_write),
-		REGS_TEST(test_description_pieces),
-		REGS_TEST(test_description_read_back),
-		REGS_TEST(test_description_well_formed),
+		CONVERSE_TEST(test_g),
+		CONVERSE_TEST(test_g_write),
+		CONVERSE_TEST(test_p_write),
+		CONVERSE_TEST(test_description_pieces),
+		CONVERSE_TEST(test_description_read_back),
+		CONVERSE_TEST(test_description_well_formed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
