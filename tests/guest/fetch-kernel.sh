@@ -42,7 +42,7 @@ if [ -r "/boot/vmlinuz-$release" ] && [ -r "/usr/lib/debug/boot/vmlinux-$release
 	exit 0
 fi
 
-if [ "$(cat "$dir/release" 2>/dev/null)" = "$release" ]; then
+if [ "$(cat "$dir/release" 2>/dev/null)" = "$release" ] && [ -r "$dir/vmlinuz" ] && [ -r "$dir/vmlinux" ]; then
 	exit 0
 fi
 
