@@ -60,6 +60,7 @@ struct serve {
 	struct rsp_server server;
 	size_t in_len;
 	uint8_t in[SERVE_INPUT_BYTES];
+	char told[ERR_TEXT_MAX]; /* the failure last printed */
 };
 
 static void say(const char *text)
@@ -133,6 +134,20 @@ static int flush(struct serve *s)
 	return 0;
 }
 
+/* What the client sees as "E05" or "cannot access memory", in words; the same words once. */
+static void tell_failure(struct serve *s)
+{
+	const char *text = s->target->explain(s->target);
+
+	if (!s->server.failure)
+		return;
+	s->server.failure = 0;
+	if (strcmp(text, s->told) == 0)
+		return;
+	snprintf(s->told, sizeof(s->told), "%s", text);
+	say(text);
+}
+
 /*
  * Answers what was received as far as the client takes the answers. Negative: the client is gone.
  */
@@ -147,6 +162,7 @@ static int answer(struct serve *s)
 			break;
 		n = rsp_server_input(&s->server, s->in + done, s->in_len - done);
 		done += n;
+		tell_failure(s);
 	} while (n);
 	memmove(s->in, s->in + done, s->in_len - done);
 	s->in_len -= done;

@@ -62,12 +62,20 @@ static const char *error_text(const struct rsp_server *s, int status)
 	return text[0] && status != ST_PERM && status != ST_SYNTAX ? text : status_text(status);
 }
 
+static bool is_failure(int status)
+{
+	return status == ST_IO || status == ST_TIMEOUT || status == ST_BUSY || status == ST_NOMEM ||
+	       status == ST_GONE || status == ST_ACCES || status == ST_POLICY;
+}
+
 /* gdb takes E.text if it said so, LLDB "Exx;hex" if it said so, everybody "Exx". */
 static void reply_error(struct rsp_server *s, int status)
 {
 	uint8_t code = (uint8_t)-status;
 	struct rsp_out out;
 
+	if (is_failure(status))
+		s->failure = status;
 	reply_begin(s, &out);
 	rsp_out_char(&out, 'E');
 	if (s->error_text && !s->lldb) {

@@ -39,6 +39,11 @@ struct rsp_server {
 	unsigned int allowed; /* enum rsp_right: what the caller grants */
 	unsigned int rights;  /* what is left of it after QAllow */
 	enum rsp_server_state state;
+	/*
+	 * The last failure of the target itself (not a bad address or packet), for the caller's
+	 * log: most clients show an error code at best. The caller sets it back to 0.
+	 */
+	int failure;
 	struct rsp_server_stats stats;
 	/* private: see rsp_server.c */
 	struct rsp_frame frame;

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* PacketSize counts neither an acknowledgement nor '$', '#' and the checksum. */
+enum { LONGEST = 1 + RSP_SESSION_PACKET + 4 };
+
 void rsp_session_init(struct rsp_session *s, unsigned int allowed)
 {
 	const struct target_stop stop = { .kind = TARGET_STOP_SIGNAL, .signal = TARGET_SIGTRAP };
@@ -45,7 +48,7 @@ const char *rsp_session_receive(struct rsp_session *s)
 			return "?!";
 	}
 	rsp_server_sent(&s->server, len);
-	if (packets > 1)
+	if (packets > 1 || len > LONGEST)
 		return "?!";
 	if (!packets)
 		return NULL;

@@ -149,6 +149,8 @@ class Session(unittest.TestCase):
                 self.guest.fault(clear=True)
                 self.assertEqual(len(client.memory(BULK + 0x10000 * code, 8)), 8)
             client.request("D")
+        for words in ("POLICY_FAILURE (7)", "INVALID_GUEST (16)", "relaunch"):
+            self.assertIn(words, self.agent.log.text())
 
     def test_read_only(self):
         self.agent.close()

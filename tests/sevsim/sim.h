@@ -56,7 +56,7 @@ struct sim {
 
 extern struct sim sim;
 
-/* --- part B: the machine behind its private sockets (machine.c); call with sim.lock held --- */
+/* --- the machine behind its private sockets (machine.c) --- */
 
 struct sim_cpu {
 	uint64_t rip, cr0, cr3, cr4, efer;
@@ -65,11 +65,8 @@ struct sim_cpu {
 int machine_cpu(unsigned int cpu, struct sim_cpu *ret);
 /* Writes physical memory through QEMU, so that translated code is dropped. VM stopped. */
 int machine_write(uint64_t gpa, const void *data, size_t len);
-/* Private stop and cont that no client sees; for DBG_ENCRYPT on a running guest. */
-int machine_pause(void);
-int machine_unpause(void);
 
-/* --- part A: RAM as the host sees it (ram.c), cipher.c, tables.c --- */
+/* --- RAM as the host sees it (ram.c) --- */
 
 /* After sim.block is filled. */
 int ram_open(void);
@@ -84,7 +81,7 @@ bool ram_private(uint64_t gpa);
  * them). */
 int ram_plaintext(uint64_t gpa, void *buf, size_t len);
 
-/* --- part A: system calls (notify.c, kvm.c, psp.c) --- */
+/* --- system calls (notify.c, kvm.c, psp.c) --- */
 
 /* Starts a thread that answers what the filter hands to @listener; closes it at the end. */
 int notify_start(int listener);
@@ -97,7 +94,8 @@ int kvm_placeholders(unsigned int cpus);
 void kvm_adopt(pid_t qemu);
 json_t *psp_stats(void);
 void psp_stats_reset(void);
-/* fault SPEC of the brief; NULL text on success, else what is wrong with it. */
+/* Arms, changes or clears a fault (fields: psp.c); NULL on success, else what is wrong with @spec.
+ */
 const char *psp_fault(const json_t *spec);
 
 #endif

@@ -160,11 +160,17 @@ static void test_description_pieces(void **state)
 	static const size_t chunks[] = { 1, 7, 100, 0xffb, 0xffffff };
 	static char first[XML_MAX], again[XML_MAX];
 	size_t i, len = fetch(*state, 0x800, first);
+	char ask[64];
 
 	for (i = 0; i < ARRAY_LEN(chunks); i++) {
 		assert_int_equal(fetch(*state, chunks[i], again), len);
 		assert_memory_equal(first, again, len);
 	}
+	/* A piece that ends with the document says so. */
+	snprintf(ask, sizeof(ask), "qXfer:features:read:target.xml:%zx,10", len - 16);
+	converse_expect(*state, ask, "l*");
+	snprintf(ask, sizeof(ask), "qXfer:features:read:target.xml:%zx,f", len - 16);
+	converse_expect(*state, ask, "m*");
 }
 
 /* The client of QEMU's stub reads our description as well: same places, same numbers. */

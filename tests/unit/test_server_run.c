@@ -127,11 +127,15 @@ static void test_range_step(void **state)
 	assert_int_equal(polls, 16);
 	assert_int_equal(s->fake.resumes, 16);
 	assert_int_equal(x86_64_get(&s->fake.regs[0], X86_64_rip), TARGET_FAKE_ROM + 0x110);
+	/* Outside of it on either side one step is all. */
+	converse_expect(s, "vCont;rffffffff81000800,ffffffff81000900:1", NULL);
+	assert_non_null(rsp_session_poll(s));
 	/* The range does not outlive its packet. */
-	converse_expect(s, "vCont;s:1", NULL);
+	converse_expect(s, "Hc1", "OK");
+	converse_expect(s, "sffffffff81000804", NULL);
 	assert_non_null(rsp_session_poll(s));
 	/* An interrupt ends it early. */
-	converse_expect(s, "vCont;rffffffff81000100,ffffffff81000900:1", NULL);
+	converse_expect(s, "vCont;rffffffff81000100,ffffffff81000f00:1", NULL);
 	assert_null(rsp_session_poll(s));
 	rsp_session_send(s, "\x03", 1);
 	answer = rsp_session_poll(s);
@@ -159,6 +163,18 @@ static void test_running(void **state)
 	/* Stopped already: harmless. */
 	assert_int_equal(rsp_session_send(s, "\x03", 1), 1);
 	assert_null(rsp_session_receive(s));
+}
+
+/* Who gave up the right to stop the machine is not heard. */
+static void test_no_interrupt(void **state)
+{
+	struct rsp_session *s = *state;
+
+	converse_expect(s, "QAllow:Stop:0", "OK");
+	converse_expect(s, "vCont;c", NULL);
+	assert_int_equal(rsp_session_send(s, "\x03", 1), 1);
+	assert_null(rsp_session_poll(s));
+	assert_int_equal(s->server.state, RSP_SERVER_RUNNING);
 }
 
 /* Nobody is left to ask: only farewells are accepted. */
@@ -205,13 +221,10 @@ static void test_farewells(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CONVERSE_TEST(test_stop_replies),
-		CONVERSE_TEST(test_vcont_actions),
-		CONVERSE_TEST(test_vcont_malformed),
-		CONVERSE_TEST(test_step),
-		CONVERSE_TEST(test_range_step),
-		CONVERSE_TEST(test_running),
-		CONVERSE_TEST(test_gone),
+		CONVERSE_TEST(test_stop_replies),    CONVERSE_TEST(test_vcont_actions),
+		CONVERSE_TEST(test_vcont_malformed), CONVERSE_TEST(test_step),
+		CONVERSE_TEST(test_range_step),	     CONVERSE_TEST(test_running),
+		CONVERSE_TEST(test_no_interrupt),    CONVERSE_TEST(test_gone),
 		cmocka_unit_test(test_farewells),
 	};
 
