@@ -6,12 +6,14 @@
 #include "tests/conformance/conformance.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "host/target/hybrid.h"
 #include "host/target/psp.h"
 #include "host/target/remote.h"
 #include "tests/conformance/fake_cpu.h"
 #include "tests/conformance/loopback.h"
+#include "tests/fake/target_fake.h"
 
 /* --- hybrid and psp --- */
 
@@ -86,7 +88,31 @@ static void close_remote(struct target *t)
 	close_hybrid(served);
 }
 
+/* --- fake: the specimen of the server's unit tests keeps the contract as well --- */
+
+static struct target_fake fake;
+static uint8_t fake_truth[CONFORMANCE_BYTES];
+
+static_assert((int)TARGET_FAKE_RAM_BYTES == (int)CONFORMANCE_BYTES,
+	      "the fake has the suite's memory");
+
+static struct target *open_fake(struct conformance_machine *ret)
+{
+	target_fake_init(&fake);
+	*ret = (struct conformance_machine){ .mapped = TARGET_FAKE_RAM,
+					     .unmapped = TARGET_FAKE_RAM - PAGE_BYTES,
+					     .truth = fake_truth };
+	memcpy(fake_truth, fake.ram, sizeof(fake_truth));
+	return &fake.target;
+}
+
+static void close_fake(struct target *t)
+{
+	(void)t;
+}
+
 const struct conformance_backend conformance_backends[] = {
+	{ "fake", open_fake, close_fake },
 	{ "remote", open_remote, close_remote },
 	{ "hybrid", open_hybrid, close_hybrid },
 	{ "psp", open_psp, close_psp },

@@ -34,6 +34,8 @@ def main():
         if not found:
             continue
         verdict, backend, test = found.groups()
+        if backend == "fake":  # a specimen of the tests, nothing a user could debug
+            continue
         if "# SKIP" in line:
             cells[backend, test] = "absent"
         elif verdict == "ok":
