@@ -18,6 +18,14 @@
 
 static const char usage[] = "usage: cvmdbg info --qmp PATH [--json] [--pages]\n";
 
+static const char details[] =
+	"\n"
+	"Say what a VM is, whether it can be debugged, by which route, and if not, why.\n"
+	"\n"
+	"  --qmp PATH   QMP socket of the VM, for cvmdbg alone\n"
+	"  --json       one JSON object instead of text\n"
+	"  --pages      also count private and shared pages (stops the guest meanwhile)\n";
+
 enum option_id { OPT_QMP = 1, OPT_JSON, OPT_PAGES };
 
 static const struct option options[] = {
@@ -350,7 +358,7 @@ int cmd_info(int argc, char **argv)
 			config.pages = true;
 			break;
 		case 'h':
-			fputs(usage, stdout);
+			printf("%s%s", usage, details);
 			return CMD_OK;
 		default:
 			fputs(usage, stderr);

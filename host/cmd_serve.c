@@ -15,6 +15,21 @@ static const char usage[] =
 	"                    [--access auto|mirror|inject] [--read-only] [--once] [--log FILE]\n"
 	"                    [--vmcoreinfo ADDRESS]\n";
 
+static const char details[] =
+	"\n"
+	"Attach to a VM and serve it to one debugger at a time.\n"
+	"\n"
+	"  --qmp PATH         QMP socket of the VM, for cvmdbg alone\n"
+	"  --listen ADDRESS   where gdb connects: `target remote PATH` or HOST:PORT;\n"
+	"                     stdio for `target remote | cvmdbg serve --listen stdio ...`\n"
+	"  --access ROUTE     mirror: a VM of our own; inject: through QEMU; auto (default):\n"
+	"                     mirror where guest RAM is shared memory\n"
+	"  --read-only        refuse writes and breakpoints\n"
+	"  --once             end after the first debugger\n"
+	"  --log FILE         record the session as gdb's remotelogfile\n"
+	"  --vmcoreinfo GPA   SEV-ES: where the kernel describes itself, instead of searching\n"
+	"                     (first word of /sys/kernel/vmcoreinfo in the guest)\n";
+
 enum option_id {
 	OPT_QMP = 1,
 	OPT_LISTEN,
@@ -101,7 +116,7 @@ int cmd_serve(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		if (option == 'h') {
-			fputs(usage, stdout);
+			printf("%s%s", usage, details);
 			return CMD_OK;
 		}
 		if (!take_option(option, &config))

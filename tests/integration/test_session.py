@@ -9,6 +9,7 @@ import unittest
 import rsp
 import vm
 from debugger import gdb
+from process import wait_for
 
 PAGE = 4096
 BULK = vm.Tiny.direct_va + vm.Tiny.bulk[0]  # private pattern, never written
@@ -220,6 +221,37 @@ class Endings(unittest.TestCase):
                 client.request("?")
                 agent.program.signal(signal.SIGTERM)
                 self.assertEqual(agent.program.wait(), 0)
+            guest.check_alive()
+
+    @staticmethod
+    def keeper_of(agent):
+        """PID of the agent's keeper, or None while there is none."""
+        for entry in os.listdir("/proc"):
+            try:
+                with open(f"/proc/{entry}/stat", encoding="ascii") as file:
+                    name, _, rest = file.read().partition("(")[2].rpartition(")")
+            except OSError:
+                continue
+            if name == "cvmdbg-keeper" and int(rest.split()[1]) == agent.pid:
+                return int(entry)
+        return None
+
+    def test_keeper_killed(self):
+        """The agent starts another keeper, which then survives the agent and cleans up."""
+        with vm.Guest("tiny", sev="sev") as guest:
+            symbols = vm.symbols(guest.elf)
+            agent = guest.serve()
+            with rsp.Client(agent.target) as client:
+                client.request("?")
+                for name in ("leaf", "work", "tick", "main0", "gate_set", "spin1"):
+                    self.assertEqual(client.request(f"Z0,{symbols[name]:x},1"), b"OK")
+                first = wait_for(lambda: self.keeper_of(agent), "the keeper")
+                os.kill(first, signal.SIGKILL)
+                wait_for(lambda: self.keeper_of(agent) not in (None, first), "another keeper")
+                client.request("g")
+                agent.program.signal(signal.SIGKILL)
+                agent.program.wait()
+            guest.wait_unlocked()
             guest.check_alive()
 
     def test_stdio_under_gdb(self):
