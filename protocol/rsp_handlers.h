@@ -2,15 +2,15 @@
 /*
  * Inside the RSP server: what the packet handlers share. A handler gets the packet's text after its
  * name and a reply under construction. It returns 0 (send the reply), RSP_NO_REPLY (a stop reply
- * will follow, or nothing ever), or a negative enum status: ST_UNSUPPORTED becomes the empty reply
- * ("no such packet"), the others an error packet.
+ * will follow, or nothing ever), RSP_NO_PACKET (the empty reply: "no such packet", after which a
+ * client does not ask again), or a negative enum status, which becomes an error packet.
  */
 #ifndef PROTOCOL_RSP_HANDLERS_H
 #define PROTOCOL_RSP_HANDLERS_H
 
 #include "rsp_server.h"
 
-enum { RSP_NO_REPLY = 1 };
+enum { RSP_NO_REPLY = 1, RSP_NO_PACKET = 2 };
 
 typedef int rsp_handler(struct rsp_server *s, struct buf *args, struct rsp_out *out);
 

@@ -12,7 +12,7 @@ int rsp_monitor_command(struct rsp_server *s, struct buf *args, struct rsp_out *
 	int status;
 
 	if (!s->target->ops->monitor)
-		return ST_UNSUPPORTED;
+		return RSP_NO_PACKET;
 	if (!buf_skip_char(args, ','))
 		return ST_SYNTAX;
 	len = buf_left(args) / 2;

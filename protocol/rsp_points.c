@@ -17,7 +17,7 @@ static int point(struct rsp_server *s, struct buf *args, struct rsp_out *out, bo
 	if (args->bad)
 		return ST_SYNTAX;
 	if (type >= TARGET_POINTS)
-		return ST_UNSUPPORTED;
+		return RSP_NO_PACKET;
 	/* The empty reply would make gdb plant int3 bytes itself, which nobody here would catch. */
 	if (!points)
 		return ST_NOSPC;
@@ -29,6 +29,9 @@ static int point(struct rsp_server *s, struct buf *args, struct rsp_out *out, bo
 		return ST_INVAL;
 	status = (insert ? points->insert : points->remove)(s->target, (enum target_point)type,
 							    addr, (unsigned int)len);
+	if (status == ST_UNSUPPORTED)
+		return RSP_NO_PACKET; /* this kind never works here: the client need not ask again
+				       */
 	if (status)
 		return status;
 	rsp_out_text(out, "OK");

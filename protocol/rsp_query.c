@@ -223,7 +223,7 @@ int rsp_query_offsets(struct rsp_server *s, struct buf *args, struct rsp_out *ou
 
 	(void)args;
 	if (!s->target->text_seg)
-		return ST_UNSUPPORTED;
+		return RSP_NO_PACKET;
 	if (!s->lldb && s->target->text_seg != s->target->text_link) {
 		rsp_out_text(out, "TextSeg=");
 		rsp_out_hex(out, s->target->text_seg);
@@ -377,5 +377,5 @@ int rsp_query_xfer(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 	for (i = 0; i < ARRAY_LEN(documents); i++)
 		if (buf_skip_text(args, documents[i].object))
 			return xfer(s, documents[i].write, args, out);
-	return ST_UNSUPPORTED;
+	return RSP_NO_PACKET;
 }

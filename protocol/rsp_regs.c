@@ -52,7 +52,6 @@ int rsp_reg_read(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 	return 0;
 }
 
-/* ST_UNSUPPORTED would read as "no P packet here", after which gdb never tries again. */
 static int write_reg(struct rsp_server *s, unsigned int vcpu, enum x86_64_reg reg,
 		     const uint8_t *raw)
 {
@@ -62,8 +61,7 @@ static int write_reg(struct rsp_server *s, unsigned int vcpu, enum x86_64_reg re
 		return status;
 	if (!s->target->ops->regsw)
 		return ST_NOREGS;
-	status = s->target->ops->regsw->write(s->target, vcpu, reg, raw);
-	return status == ST_UNSUPPORTED ? ST_PERM : status;
+	return s->target->ops->regsw->write(s->target, vcpu, reg, raw);
 }
 
 int rsp_reg_write(struct rsp_server *s, struct buf *args, struct rsp_out *out)

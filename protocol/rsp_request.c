@@ -95,5 +95,5 @@ int rsp_request_run(struct rsp_server *s, struct rsp_out *out)
 		if (buf_skip_text(&args, rows[i].name) && follows(&rows[i], buf_peek(&args)))
 			return legal(s, rows[i].handler) ? rows[i].handler(s, &args, out) : ST_GONE;
 	}
-	return ST_UNSUPPORTED;
+	return RSP_NO_PACKET;
 }

@@ -133,7 +133,7 @@ static void request(struct rsp_server *s)
 		return;
 	if (status == 0)
 		reply_end(s, &out);
-	else if (status == ST_UNSUPPORTED)
+	else if (status == RSP_NO_PACKET)
 		reply_empty(s);
 	else
 		reply_error(s, status);

@@ -35,10 +35,14 @@ class Lldb(unittest.TestCase):
                 guest.console.wait_for(r"knob=7")
 
     def test_sev_es(self):
-        with vm.Guest("linux", sev="sev-es") as guest:
-            out = self.session(guest, "memory read --format s `&linux_banner`", "thread list")
-            self.assertRegex(out, r"Linux version 6\.")
-            self.assertRegex(out, r"thread #2")
+        for ram in ("memfd", "anonymous"):
+            with self.subTest(ram=ram), vm.Guest("linux", sev="sev-es", ram=ram) as guest:
+                self.es_session(guest)
+
+    def es_session(self, guest):
+        out = self.session(guest, "memory read --format s `&linux_banner`", "thread list")
+        self.assertRegex(out, r"Linux version 6\.")
+        self.assertRegex(out, r"thread #2")
 
 
 if __name__ == "__main__":

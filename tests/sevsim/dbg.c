@@ -109,6 +109,14 @@ static int encrypt_page(const struct dbg_caller *caller, uint64_t va, uint64_t g
 	return poke(caller->tid, va / SIM_PAGE * SIM_PAGE, page, SIM_PAGE) ? -ENOMEM : 0;
 }
 
+/* Linux pins both pages before it asks the firmware; what cannot be pinned costs no command. */
+static bool pinnable(const struct dbg_caller *caller, uint64_t src, uint64_t dst)
+{
+	uint8_t byte;
+
+	return !peek(caller->tid, src, &byte, 1) && !peek(caller->tid, dst, &byte, 1);
+}
+
 static bool aligned(uint64_t v)
 {
 	return v % BLOCK == 0;
@@ -202,6 +210,8 @@ static long debug(const struct dbg_caller *caller, const struct sev_dbg *d, bool
 
 		if (!caller->holds_sev)
 			error = -EBADF;
+		else if (!pinnable(caller, d->src + done, d->dst + done))
+			error = -ENOMEM;
 		else if (decrypt)
 			error = decrypt_piece(caller, d->src + done, d->dst + done, len, fw);
 		else
