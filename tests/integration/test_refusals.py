@@ -3,6 +3,7 @@
 """What cannot be debugged is refused at once, with the reason and what to do; nothing is touched."""
 
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -72,8 +73,8 @@ class Refusals(unittest.TestCase):
 class WrongSockets(unittest.TestCase):
     """--qmp that leads nowhere."""
 
-    def serve(self, path, **kwargs):
-        return subprocess.run([vm.CVMDBG, "serve", "--qmp", path, "--listen", "unix:/tmp/never"],
+    def serve(self, path, binary=vm.CVMDBG, **kwargs):
+        return subprocess.run([binary, "serve", "--qmp", path, "--listen", "unix:/tmp/never"],
                               capture_output=True, text=True, timeout=30, check=False, **kwargs)
 
     def test_no_such_socket(self):
@@ -112,7 +113,9 @@ class WrongSockets(unittest.TestCase):
         with vm.Guest("tiny", sev="sev") as guest:
             os.chmod(guest.dir, 0o755)
             os.chmod(guest.qmp, 0o600)
-            done = self.serve(guest.qmp, user=65534, group=65534)
+            # Where the build lives may be closed to others.
+            binary = shutil.copy(vm.CVMDBG, guest.dir)
+            done = self.serve(guest.qmp, binary, user=65534, group=65534)
             self.assertEqual(done.returncode, FAILED)
             self.assertRegex(done.stderr, "Permission denied")
 
