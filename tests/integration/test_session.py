@@ -224,6 +224,16 @@ class Endings(unittest.TestCase):
                 self.assertEqual(agent.program.wait(), 0)
             guest.check_alive()
 
+    def test_inject_into_a_sandboxed_qemu(self):
+        """libvirt's sandbox kills QEMU for a forbidden clone; ours asks for nothing forbidden."""
+        sandbox = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+        with vm.Guest("tiny", sev="sev", ram="anonymous", qemu=["-sandbox", sandbox]) as guest:
+            with guest.serve("--access", "inject") as agent, rsp.Client(agent.target) as client:
+                client.request("?")
+                self.assertEqual(client.memory(BULK, 64), vm.Tiny.pattern(vm.Tiny.bulk[0], 64))
+                client.request("D")
+            guest.check_alive()
+
     @staticmethod
     def keeper_of(agent):
         """PID of the agent's keeper, or None while there is none."""
