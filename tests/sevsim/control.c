@@ -144,6 +144,20 @@ static json_t *fault(const char *text)
 	return wrong ? problem(wrong) : json_pack("{s:b}", "ok", 1);
 }
 
+static void reset(void)
+{
+	psp_stats_reset();
+	sim.stops = 0;
+}
+
+static json_t *stats(void)
+{
+	json_t *r = psp_stats();
+
+	json_object_set_new(r, "stops", json_integer((json_int_t)sim.stops));
+	return r;
+}
+
 static const char *word(const json_t *words, size_t i)
 {
 	return json_string_value(json_array_get(words, i));
@@ -163,8 +177,8 @@ static json_t *answer(const json_t *words, int *fd)
 	}
 	if (!strcmp(first, "stats")) {
 		if (second && !strcmp(second, "reset"))
-			psp_stats_reset();
-		return psp_stats();
+			reset();
+		return stats();
 	}
 	if (!strcmp(first, "fault"))
 		return fault(second);

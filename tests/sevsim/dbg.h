@@ -8,8 +8,9 @@
 
 struct dbg_caller {
 	pid_t tid;
-	bool mirror;	/* the VM is a mirror: few commands are allowed */
-	bool qemu;	/* the caller is QEMU, whose pinned memory counts */
+	bool sev;	/* the VM has an encryption context */
+	bool mirror;	/* it is a mirror: few commands are allowed, nothing is pinned yet */
+	bool qemu;	/* the caller is QEMU */
 	bool holds_sev; /* /dev/sev is open at the stored number */
 };
 

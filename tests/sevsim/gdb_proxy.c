@@ -210,12 +210,12 @@ static void write_all(char *text)
 /* CR3 and table entries carry the C-bit, which QEMU's walk takes for an address outside RAM. */
 bool gdb_proxy_walks(void)
 {
-	return physical || (right_registers() && plain_cr3[g_cpu]);
+	return right_registers() && plain_cr3[g_cpu];
 }
 
 static void memory(const char *text)
 {
-	if (gdb_proxy_walks())
+	if ((physical || gdb_proxy_walks()) && !machine_physical(physical))
 		pass(text);
 	else
 		reply("E14");
@@ -265,7 +265,7 @@ static void queries(const char *text)
 		reply("ENABLE=1,NOIRQ=2");
 	else if (!strncmp(text, "Qqemu.PhyMemMode:", 17)) {
 		physical = text[17] == '1';
-		pass(text);
+		reply("OK");
 	} else if (!strcmp(text, "QStartNoAckMode")) {
 		reply("");
 	} else if (!strncmp(text, "qRcmd,", 6)) {
@@ -347,7 +347,6 @@ static void welcome(void)
 	/* Stopped first: a running QEMU takes any character on its stub for an interrupt. */
 	if (machine_stop())
 		return;
-	machine_gdb("Qqemu.PhyMemMode:0");
 	/* Connecting stops the VM, which 7.2 announces unasked. */
 	if (was_running)
 		reply("T02thread:01;");

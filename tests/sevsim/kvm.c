@@ -94,7 +94,7 @@ static pid_t tgid_of(pid_t tid)
 
 static struct object *qemu_vm;
 
-int kvm_placeholders(unsigned int cpus)
+int kvm_placeholders(void)
 {
 	char name[32];
 	unsigned int i;
@@ -108,7 +108,7 @@ int kvm_placeholders(unsigned int cpus)
 	if (!qemu_vm)
 		return -1;
 	qemu_vm->sev = true;
-	for (i = 0; i < cpus; i++) {
+	for (i = 0; i < sim.ncpus; i++) {
 		snprintf(name, sizeof(name), "anon_inode:kvm-vcpu:%u", i);
 		placeholder(name, 0);
 	}
@@ -183,9 +183,8 @@ static long vm_ioctl(pid_t tid, pid_t tgid, struct object *vm, uint32_t request,
 	case KVM_MEMORY_ENCRYPT_OP:
 		if (!arg)
 			return 0;
-		if (!vm->sev)
-			return -ENOTTY;
 		return dbg_op(&(struct dbg_caller){ .tid = tid,
+						    .sev = vm->sev,
 						    .mirror = vm->mirror,
 						    .qemu = tgid == sim.qemu,
 						    .holds_sev = holds_sev(tid) },

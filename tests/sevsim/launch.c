@@ -18,9 +18,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "memlock.h"
 #include "sim.h"
 
-enum { ARGS_MAX = 256, PLACEHOLDER_CPUS = 2 };
+enum { ARGS_MAX = 256 };
 
 static int listen_public(void)
 {
@@ -67,6 +68,39 @@ static int receive_fd(int sock)
 	return fd;
 }
 
+/*
+ * How many vCPUs the arguments ask for: -smp [cpus=]N[,KEY=M]..., where a later -smp replaces only
+ * the keys it names, and what is missing follows from the topology.
+ */
+static unsigned int count_cpus(char **argv)
+{
+	enum { CPUS, MAXCPUS, SOCKETS, DIES, CLUSTERS, CORES, THREADS, KEYS };
+	static char *const keys[] = {
+		[CPUS] = (char *)"cpus",	 [MAXCPUS] = (char *)"maxcpus",
+		[SOCKETS] = (char *)"sockets",	 [DIES] = (char *)"dies",
+		[CLUSTERS] = (char *)"clusters", [CORES] = (char *)"cores",
+		[THREADS] = (char *)"threads",	 NULL,
+	};
+	unsigned int n[KEYS] = { 0 }, product = 1, i;
+	char text[256], *at, *value;
+
+	for (; *argv; argv++) {
+		if ((strcmp(*argv, "-smp") && strcmp(*argv, "--smp")) || !argv[1])
+			continue;
+		snprintf(text, sizeof(text), "%s", argv[1]);
+		for (at = text; *at;) {
+			int key = getsubopt(&at, keys, &value);
+
+			/* A value alone is the number of vCPUs. */
+			if (value)
+				n[key < 0 ? CPUS : key] = (unsigned int)strtoul(value, NULL, 0);
+		}
+	}
+	for (i = SOCKETS; i <= THREADS; i++)
+		product *= n[i] ? n[i] : 1;
+	return n[CPUS] ? n[CPUS] : n[MAXCPUS] ? n[MAXCPUS] : product;
+}
+
 /* QEMU's own arguments, then ours. -S: the VM waits until we know it. */
 static char **build_args(char **argv)
 {
@@ -101,6 +135,8 @@ static void become_qemu(int sock, char **argv)
 	close(qmp);
 	if (sim.close_sev)
 		close(sim.sev_fd);
+	if (sim.memlock_limit)
+		memlock_obey();
 	filter = notify_install(false);
 	if (filter < 0 || send_fd(sock, filter))
 		_exit(127);
@@ -116,11 +152,11 @@ int launch_qemu(char **argv, struct launched *ret)
 	char private[256];
 	int pair[2];
 
+	sim.ncpus = count_cpus(argv);
 	snprintf(private, sizeof(private), "%s/private", sim.dir);
 	if ((mkdir(sim.dir, 0700) && errno != EEXIST) ||
 	    (mkdir(private, 0700) && errno != EEXIST) ||
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) ||
-	    kvm_placeholders(PLACEHOLDER_CPUS)) {
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) || kvm_placeholders()) {
 		perror("sevsim");
 		return -1;
 	}

@@ -16,6 +16,7 @@
 
 #include "layout.h"
 #include "protocol/rsp_frame.h"
+#include "stale.h"
 
 enum {
 	DEADLINE_MS = 20000,
@@ -41,7 +42,7 @@ static uint8_t packet[MACHINE_PACKET];
 static uint8_t gdb_in[MACHINE_PACKET];
 static size_t gdb_len, gdb_pos;
 static unsigned int selected;
-static bool running;
+static bool running, physical;
 
 int machine_qmp_fd(void)
 {
@@ -279,11 +280,17 @@ int machine_cpu(unsigned int cpu, struct sim_cpu *ret)
 	return machine_select(before);
 }
 
-static bool physical(bool on)
+int machine_physical(bool on)
 {
-	const char *reply = machine_gdb(on ? "Qqemu.PhyMemMode:1" : "Qqemu.PhyMemMode:0");
+	const char *reply;
 
-	return reply && !strcmp(reply, "OK");
+	if (on == physical)
+		return 0;
+	reply = machine_gdb(on ? "Qqemu.PhyMemMode:1" : "Qqemu.PhyMemMode:0");
+	if (!reply || strcmp(reply, "OK"))
+		return -1;
+	physical = on;
+	return 0;
 }
 
 int machine_write(uint64_t gpa, const void *data, size_t len)
@@ -291,7 +298,7 @@ int machine_write(uint64_t gpa, const void *data, size_t len)
 	enum { CHUNK = 1024 };
 	const uint8_t *p = data;
 	char text[64 + 2 * CHUNK];
-	bool good = physical(true);
+	bool good = !machine_physical(true);
 
 	while (len && good) {
 		size_t i, n = len < CHUNK ? len : CHUNK;
@@ -306,7 +313,7 @@ int machine_write(uint64_t gpa, const void *data, size_t len)
 		p += n;
 		len -= n;
 	}
-	return physical(false) && good ? 0 : -1;
+	return good ? 0 : -1;
 }
 
 /* --- run state --- */
@@ -327,15 +334,22 @@ static void announce(const char *name)
 /* With the stop reply still in `packet`: who waits for it gets it once RAM is ciphertext. */
 static int stopped(void)
 {
+	struct sim_cpu cpus[SIM_CPUS_MAX];
 	char reply[MACHINE_PACKET];
-	int status;
+	unsigned int i;
+	int status = 0;
 
 	memcpy(reply, packet, frame.len + 1);
 	running = false;
 	if (machine_after_stop)
 		machine_after_stop();
+	for (i = 0; i < sim.ncpus; i++)
+		status |= machine_cpu(i, &cpus[i]);
+	if (status || stale_flush())
+		return -1;
+	sim.stops++;
 	pthread_mutex_lock(&sim.lock);
-	status = ram_encrypt();
+	status = ram_encrypt(cpus);
 	pthread_mutex_unlock(&sim.lock);
 	announce("STOP");
 	if (machine_stopped)
@@ -350,6 +364,8 @@ static int about_to_run(void)
 	pthread_mutex_lock(&sim.lock);
 	status = ram_decrypt();
 	pthread_mutex_unlock(&sim.lock);
+	if (!status)
+		status = ram_write_back() | stale_flush();
 	if (machine_before_run)
 		machine_before_run();
 	running = true;
@@ -383,6 +399,27 @@ int machine_cont(void)
 	json_decref(reply);
 	announce("RESUME");
 	return 0;
+}
+
+int machine_refresh(void)
+{
+	json_t *reply;
+	int status;
+
+	stale_heard();
+	if (!running)
+		return 0;
+	if (send_all(gdb_sock, "\x03", 1) || gdb_receive(DEADLINE_MS) != 1)
+		return -1;
+	/* It stopped by itself just now. */
+	if (strncmp((const char *)packet, "T02", 3))
+		return stopped();
+	status = stale_flush();
+	reply = machine_execute("cont", NULL);
+	if (!json_object_get(reply, "return"))
+		status = -1;
+	json_decref(reply);
+	return status;
 }
 
 int machine_start(void)
@@ -426,13 +463,17 @@ int machine_gdb_readable(void)
 
 /* --- start --- */
 
-static int count_cpus(void)
+static int check_cpus(void)
 {
 	json_t *reply = machine_execute("query-cpus-fast", NULL);
+	size_t n = json_array_size(json_object_get(reply, "return"));
 
-	sim.ncpus = (unsigned int)json_array_size(json_object_get(reply, "return"));
 	json_decref(reply);
-	return sim.ncpus && sim.ncpus <= SIM_CPUS_MAX ? 0 : -1;
+	if (n == sim.ncpus && n && n <= SIM_CPUS_MAX)
+		return 0;
+	fprintf(stderr, "sevsim: %zu vCPUs, the command line says %u, at most %d\n", n, sim.ncpus,
+		SIM_CPUS_MAX);
+	return -1;
 }
 
 int machine_open(void)
@@ -449,7 +490,7 @@ int machine_open(void)
 	json_decref(greeting);
 	json_decref(ok);
 	gdb_sock = dial("gdb");
-	if (gdb_sock < 0 || count_cpus())
+	if (gdb_sock < 0 || check_cpus())
 		return -1;
 	/* As KVM: interrupts held off while stepping, timers not. */
 	reply = machine_gdb("qSupported:multiprocess-");

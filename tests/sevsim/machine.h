@@ -36,6 +36,8 @@ extern void (*machine_event)(const json_t *event);
 const char *machine_gdb(const char *packet);
 /* The vCPU that g, p, P, m, M and Z mean; remembered so that nobody's selection is lost. */
 int machine_select(unsigned int cpu);
+/* Whether m and M mean physical addresses: whoever sends one says so first. */
+int machine_physical(bool on);
 
 /* Stop and resume as a client of QMP does. */
 int machine_stop(void);
@@ -45,6 +47,8 @@ int machine_cont(void);
 int machine_resume(const char *packet);
 /* Ctrl-C. */
 int machine_interrupt(void);
+/* Pages wait (stale.h): stops the VM, unseen by anybody, for QEMU to take note of them. */
+int machine_refresh(void);
 /* The private gdbstub has something to say: perhaps that the VM stopped. -1: gone. */
 int machine_gdb_readable(void);
 

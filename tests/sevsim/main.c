@@ -17,8 +17,10 @@
 
 #include "launch.h"
 #include "machine.h"
+#include "memlock.h"
 #include "points.h"
 #include "proxies.h"
+#include "stale.h"
 
 struct sim sim = { .kernel = SIM_LINUX_6_1, .cbit = 51, .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -170,7 +172,7 @@ static int reap(int signals)
 
 static int loop(int signals, int control)
 {
-	enum { SIGNALS, QMP, GDB, CONTROL, PRIVATE_QMP, PRIVATE_GDB, SOURCES };
+	enum { SIGNALS, QMP, GDB, CONTROL, PRIVATE_QMP, PRIVATE_GDB, STALE, SOURCES };
 	bool gone = false;
 
 	for (;;) {
@@ -181,6 +183,7 @@ static int loop(int signals, int control)
 			[CONTROL] = { .fd = control, .events = POLLIN },
 			[PRIVATE_QMP] = { .fd = gone ? -1 : machine_qmp_fd(), .events = POLLIN },
 			[PRIVATE_GDB] = { .fd = gone ? -1 : machine_gdb_fd(), .events = POLLIN },
+			[STALE] = { .fd = gone ? -1 : stale_fd(), .events = POLLIN },
 		};
 		int status;
 
@@ -195,6 +198,9 @@ static int loop(int signals, int control)
 			gone |= machine_gdb_readable() < 0;
 		} else if (p[PRIVATE_QMP].revents) {
 			gone |= machine_qmp_readable() < 0;
+		} else if (p[STALE].revents) {
+			if (machine_refresh())
+				fputs("sevsim: translated code may be stale\n", stderr);
 		} else if (p[GDB].revents) {
 			gdb_proxy_ready();
 		} else if (p[QMP].revents) {
@@ -213,8 +219,9 @@ static int run(char **argv)
 	if (launch_qemu(argv, &l) || notify_start(l.filter))
 		return 1;
 	control = control_listen();
-	if (control < 0 || machine_open() || ram_open())
+	if (control < 0 || stale_open() || machine_open() || ram_open())
 		return 1;
+	memlock_register();
 	machine_before_run = points_arm;
 	machine_after_stop = points_disarm;
 	machine_stopped = gdb_proxy_stopped;

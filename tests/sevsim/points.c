@@ -53,7 +53,8 @@ static bool read_byte(uint64_t addr, char byte[3])
 	const char *reply;
 
 	snprintf(text, sizeof(text), "m%llx,1", (unsigned long long)addr);
-	reply = machine_gdb(text);
+	/* Always virtual, whatever the client's m means. */
+	reply = machine_physical(false) ? NULL : machine_gdb(text);
 	if (!reply || strlen(reply) != 2)
 		return false;
 	memcpy(byte, reply, 3);
@@ -65,7 +66,7 @@ static bool write_byte(uint64_t addr, const char *byte)
 	char text[48];
 
 	snprintf(text, sizeof(text), "M%llx,1:%s", (unsigned long long)addr, byte);
-	return exchange_ok(text);
+	return !machine_physical(false) && exchange_ok(text);
 }
 
 static bool sw_insert(uint64_t addr)

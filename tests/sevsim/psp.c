@@ -29,7 +29,7 @@ static const char *const violation_names[PSP_VIOLATIONS] = { "unaligned", "overr
 							     "encrypt_while_running", "wrong_mm" };
 
 static struct fault command_fault[PSP_COMMANDS], step_fault[PSP_STEPS];
-static uint64_t counts[PSP_COMMANDS], violations[PSP_VIOLATIONS], distinct;
+static uint64_t counts[PSP_COMMANDS], moved[PSP_COMMANDS], violations[PSP_VIOLATIONS], distinct;
 static uint8_t touched[PAGES_MAX / 8];
 static long kill_after;
 static bool dead, declared_dead;
@@ -94,6 +94,13 @@ int psp_issue(enum psp_command command, uint64_t gpa, uint32_t *fw)
 	return error;
 }
 
+void psp_moved(enum psp_command command, size_t bytes)
+{
+	pthread_mutex_lock(&lock);
+	moved[command] += bytes;
+	pthread_mutex_unlock(&lock);
+}
+
 int psp_step(enum psp_step step)
 {
 	int error;
@@ -122,6 +129,10 @@ json_t *psp_stats(void)
 	for (i = 0; i < PSP_VIOLATIONS; i++)
 		json_object_set_new(bad, violation_names[i],
 				    json_integer((json_int_t)violations[i]));
+	json_object_set_new(out, "decrypted_bytes",
+			    json_integer((json_int_t)moved[PSP_DBG_DECRYPT]));
+	json_object_set_new(out, "encrypted_bytes",
+			    json_integer((json_int_t)moved[PSP_DBG_ENCRYPT]));
 	json_object_set_new(out, "distinct_pages", json_integer((json_int_t)distinct));
 	json_object_set_new(out, "violations", bad);
 	pthread_mutex_unlock(&lock);
@@ -132,6 +143,7 @@ void psp_stats_reset(void)
 {
 	pthread_mutex_lock(&lock);
 	memset(counts, 0, sizeof(counts));
+	memset(moved, 0, sizeof(moved));
 	memset(violations, 0, sizeof(violations));
 	memset(touched, 0, sizeof(touched));
 	distinct = 0;

@@ -22,6 +22,9 @@ enum psp_violation {
  */
 int psp_issue(enum psp_command command, uint64_t gpa, uint32_t *fw);
 
+/* Accounts for @bytes that a debug command moved for its caller. */
+void psp_moved(enum psp_command command, size_t bytes);
+
 /* Faults of operations that are no firmware commands: 0 or an errno. */
 enum psp_step { PSP_OPEN_KVM, PSP_OPEN_SEV, PSP_ENABLE_CAP, PSP_STEPS };
 int psp_step(enum psp_step step);

@@ -204,14 +204,14 @@ static void seal(struct work *w, uint64_t offset, size_t len, uint8_t *raw)
 	}
 }
 
-int ram_encrypt(void)
+int ram_encrypt(const struct sim_cpu *cpus)
 {
 	int status = for_each_chunk(keep);
 
-	if (!status)
-		status = tables_mark();
-	if (!status)
+	if (!status) {
+		tables_mark(cpus);
 		status = for_each_chunk(seal);
+	}
 	sim.stopped = true;
 	return status;
 }
@@ -270,9 +270,16 @@ static int write_back(struct shadow *s)
 int ram_decrypt(void)
 {
 	int status = for_each_chunk(unseal);
-	unsigned int i;
 
 	sim.stopped = false;
+	return status;
+}
+
+int ram_write_back(void)
+{
+	unsigned int i;
+	int status = 0;
+
 	for (i = 0; i < sim.nblocks && !status; i++)
 		status = write_back(&shadow[i]);
 	return status;

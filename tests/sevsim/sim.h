@@ -39,7 +39,7 @@ struct sim {
 	unsigned int cbit;
 	bool qemu_91;	    /* query-sev in the form of QEMU 9.1 and later */
 	bool close_sev;	    /* QEMU holds no /dev/sev */
-	bool memlock_limit; /* QEMU's RLIMIT_MEMLOCK is exhausted */
+	bool memlock_limit; /* QEMU's RLIMIT_MEMLOCK has no room above guest RAM */
 	const char *dir;
 	const char *gdb_at_start;
 	unsigned int nshared;
@@ -49,9 +49,11 @@ struct sim {
 	int vm_fd, sev_fd; /* the placeholders' numbers in QEMU */
 	unsigned int nblocks;
 	struct sim_block block[SIM_RANGES_MAX];
-	unsigned int ncpus;
+	uint64_t locked_pages; /* that the VM has registered with KVM */
+	unsigned int ncpus;    /* QEMU's -smp, checked against QEMU */
 	pthread_mutex_t lock;
-	bool stopped; /* RAM is ciphertext */
+	bool stopped;	/* RAM is ciphertext */
+	uint64_t stops; /* since the statistics were reset */
 };
 
 extern struct sim sim;
@@ -70,10 +72,15 @@ int machine_write(uint64_t gpa, const void *data, size_t len);
 
 /* After sim.block is filled. */
 int ram_open(void);
-/* The VM has just stopped: private pages become ciphertext. Call with sim.lock held. */
-int ram_encrypt(void);
-/* The VM is about to run: plaintext again, with what anybody changed meanwhile. */
+/*
+ * The VM has just stopped: private pages become ciphertext. Call with sim.lock held. QEMU is not
+ * asked anything: its main thread may wait for the lock, in an ioctl that an agent injected.
+ */
+int ram_encrypt(const struct sim_cpu *cpus);
+/* The VM is about to run: plaintext again. Call with sim.lock held, then ram_write_back without. */
 int ram_decrypt(void);
+/* What anybody changed meanwhile reaches the guest through QEMU. */
+int ram_write_back(void);
 /* The block that holds @gpa or NULL; whether the page is private. */
 struct sim_block *ram_block(uint64_t gpa);
 bool ram_private(uint64_t gpa);
@@ -88,8 +95,9 @@ int notify_start(int listener);
 /* Installs the filter on the calling process (after no_new_privs) and returns the listener; used
  * before exec. */
 int notify_install(bool agent);
-/* Opens placeholder memfds for QEMU before exec, not close-on-exec; fills sim.vm_fd, sim.sev_fd. */
-int kvm_placeholders(unsigned int cpus);
+/* Opens placeholder memfds for QEMU before exec, one for each of sim.ncpus, not close-on-exec;
+ * fills sim.vm_fd, sim.sev_fd. */
+int kvm_placeholders(void);
 /* Objects made at start belong to QEMU: its PID is known now. */
 void kvm_adopt(pid_t qemu);
 json_t *psp_stats(void);

@@ -75,22 +75,20 @@ static void mark_siblings(uint64_t root, int levels)
 	}
 }
 
-int tables_mark(void)
+void tables_mark(const struct sim_cpu *cpus)
 {
 	uint64_t seen[SIM_CPUS_MAX];
 	unsigned int cpu, i, count = 0;
 
 	for (cpu = 0; cpu < sim.ncpus && cpu < SIM_CPUS_MAX; cpu++) {
-		struct sim_cpu regs;
+		const struct sim_cpu *regs = &cpus[cpu];
 		uint64_t root;
 		int levels;
 
-		if (machine_cpu(cpu, &regs))
-			return -1;
-		if (!(regs.cr0 & CR0_PG) || !(regs.efer & EFER_LMA))
+		if (!(regs->cr0 & CR0_PG) || !(regs->efer & EFER_LMA))
 			continue;
-		root = entry_target(regs.cr3);
-		levels = regs.cr4 & CR4_LA57 ? 5 : 4;
+		root = entry_target(regs->cr3);
+		levels = regs->cr4 & CR4_LA57 ? 5 : 4;
 		for (i = 0; i < count && seen[i] != root; i++)
 			;
 		if (i < count)
@@ -101,7 +99,6 @@ int tables_mark(void)
 		if (count == 1)
 			mark_siblings(root, levels);
 	}
-	return 0;
 }
 
 void tables_strip(uint8_t *page)

@@ -7,13 +7,13 @@
 #ifndef TESTS_SEVSIM_TABLES_H
 #define TESTS_SEVSIM_TABLES_H
 
-#include <stdint.h>
+#include "sim.h"
 
 /*
  * Finds all table pages in the plaintext (ram_shadow of ram.h) and gives each to ram_view, whose
  * entries are then changed in place.
  */
-int tables_mark(void);
+void tables_mark(const struct sim_cpu *cpus);
 
 /* Takes the C-bit out of a changed table page again. */
 void tables_strip(uint8_t *page);
