@@ -137,23 +137,37 @@ int rsp_client_select(struct rsp_client *c, char op, unsigned int vcpu)
 
 /* Steps are named one by one; a final `c` without thread covers the rest if any of them continues.
  */
-int rsp_client_resume(struct rsp_client *c, const enum target_action *actions, unsigned int count)
+static void put_action(struct rsp_client *c, struct rsp_out *out, const struct target_resume *how,
+		       unsigned int vcpu)
+{
+	if (how->actions[vcpu] != TARGET_STEP) {
+		rsp_out_text(out, ";c:");
+	} else if (how->range_end && c->ours) {
+		rsp_out_text(out, ";r");
+		rsp_out_hex(out, how->range_start);
+		rsp_out_char(out, ',');
+		rsp_out_hex(out, how->range_end);
+		rsp_out_char(out, ':');
+	} else {
+		rsp_out_text(out, ";s:");
+	}
+	put_thread(c, out, vcpu);
+}
+
+int rsp_client_resume(struct rsp_client *c, const struct target_resume *how)
 {
 	unsigned int i, holding = 0, continuing = 0;
 	struct rsp_out out;
 
 	begin(c, &out);
 	rsp_out_text(&out, "vCont");
-	for (i = 0; i < count; i++) {
-		holding += actions[i] == TARGET_HOLD;
-		continuing += actions[i] == TARGET_CONT;
+	for (i = 0; i < how->count; i++) {
+		holding += how->actions[i] == TARGET_HOLD;
+		continuing += how->actions[i] == TARGET_CONT;
 	}
-	for (i = 0; i < count; i++) {
-		if (actions[i] == TARGET_HOLD || (actions[i] == TARGET_CONT && !holding))
-			continue;
-		rsp_out_text(&out, actions[i] == TARGET_STEP ? ";s:" : ";c:");
-		put_thread(c, &out, i);
-	}
+	for (i = 0; i < how->count; i++)
+		if (how->actions[i] == TARGET_STEP || (how->actions[i] == TARGET_CONT && holding))
+			put_action(c, &out, how, i);
 	if (continuing && !holding)
 		rsp_out_text(&out, ";c");
 	return end(c, &out);
@@ -392,6 +406,8 @@ void rsp_client_take_supported(struct rsp_client *c)
 					size < c->frame.size ? (size_t)size : c->frame.size;
 		} else if (buf_skip_text(&field, "multiprocess+")) {
 			c->multiprocess = true;
+		} else if (buf_skip_text(&field, "cvmdbg+")) {
+			c->ours = true;
 		} else if (buf_skip_text(&field, "vContSupported+")) {
 			c->vcont = true;
 		}

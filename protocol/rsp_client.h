@@ -27,6 +27,7 @@ struct rsp_client {
 	size_t packet_size; /* the server's PacketSize, data characters */
 	char ack_due;	    /* '+' or '-' after a packet, else 0 */
 	bool noack, multiprocess, vcont;
+	bool ours; /* the server is this project's: it knows vCont;r and qMemoryRegionInfo */
 	/* Where each of our registers sits in the server's g packet; from its target.xml. */
 	uint16_t g_offset[X86_64_REGS]; /* UINT16_MAX: not there */
 	uint16_t g_number[X86_64_REGS]; /* the server's register number for p/P; UINT16_MAX: none */
@@ -50,8 +51,8 @@ int rsp_client_read_mem(struct rsp_client *c, uint64_t addr, size_t len) MUST_US
 int rsp_client_write_mem(struct rsp_client *c, uint64_t addr, const void *data,
 			 size_t len) MUST_USE;
 int rsp_client_select(struct rsp_client *c, char op, unsigned int vcpu) MUST_USE; /* Hg, Hc */
-int rsp_client_resume(struct rsp_client *c, const enum target_action *actions,
-		      unsigned int count) MUST_USE;
+/* A range is passed on to a server of ours and left out for others. */
+int rsp_client_resume(struct rsp_client *c, const struct target_resume *how) MUST_USE;
 int rsp_client_point(struct rsp_client *c, bool insert, enum target_point type, uint64_t addr,
 		     unsigned int len) MUST_USE;
 int rsp_client_write_reg(struct rsp_client *c, enum x86_64_reg reg, const uint8_t *raw) MUST_USE;

@@ -52,6 +52,8 @@ const char *rsp_stop_reason(const struct rsp_server *s);
 /* Asks the target to start the vCPUs as s->actions say. */
 int rsp_resume(struct rsp_server *s);
 
+/* What the client may see of a vCPU's registers: nothing valid without the right or the group. */
+int rsp_regs_get(struct rsp_server *s, unsigned int vcpu, struct x86_64_regs *ret);
 /* The value of @reg as hex, or 'x' for each digit that is not available. */
 void rsp_reg_put(struct rsp_out *out, const struct x86_64_regs *regs, enum x86_64_reg reg);
 
@@ -60,7 +62,7 @@ void rsp_out_raw_text(struct rsp_out *out, const char *text);
 
 /* Handlers, by file. */
 rsp_handler rsp_mem_read, rsp_mem_write, rsp_mem_write_binary, rsp_mem_read_binary, rsp_mem_search,
-	rsp_mem_crc;
+	rsp_mem_crc, rsp_mem_space, rsp_mem_set_space;
 rsp_handler rsp_regs_read, rsp_regs_write, rsp_reg_read, rsp_reg_write;
 rsp_handler rsp_run_why, rsp_run_vcont, rsp_run_vcont_query, rsp_run_continue, rsp_run_step,
 	rsp_run_continue_signal, rsp_run_step_signal, rsp_run_detach, rsp_run_kill, rsp_run_vkill;

@@ -147,9 +147,7 @@ static void json_thread(struct rsp_server *s, struct rsp_out *out, unsigned int 
 		rsp_out_raw_text(out, ",\"reason\":");
 		json_string(out, rsp_stop_reason(s));
 	}
-	x86_64_regs_clear(&regs);
-	if (s->target->ops->regs && !s->target->ops->regs->read(s->target, vcpu, &regs) &&
-	    regs.valid[X86_64_rip]) {
+	if (!rsp_regs_get(s, vcpu, &regs) && regs.valid[X86_64_rip]) {
 		rsp_out_raw_text(out, ",\"registers\":{");
 		for (i = 0; i < ARRAY_LEN(wanted); i++)
 			json_register(out, &regs, wanted[i], i == 0);

@@ -6,9 +6,13 @@
 /* What one qCRC or qSearch may walk: more is a mistake, and nobody else is served meanwhile. */
 #define WALK_MAX (1ull << 30)
 
-static int read_virtual(struct rsp_server *s, uint64_t addr, void *buf, size_t len)
+static int read_memory(struct rsp_server *s, uint64_t addr, void *buf, size_t len)
 {
-	return s->target->ops->mem->read(s->target, s->g_vcpu, TARGET_VIRT, addr, buf, len);
+	int status = rsp_right_check(s, RSP_RIGHT_READ_MEM);
+
+	if (status)
+		return status;
+	return s->target->ops->mem->read(s->target, s->g_vcpu, s->space, addr, buf, len);
 }
 
 static bool get_range(struct buf *args, uint64_t *addr, uint64_t *len)
@@ -31,7 +35,7 @@ int rsp_mem_read(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 		return 0;
 	if (len > s->packet_size / 2)
 		len = s->packet_size / 2;
-	n = read_virtual(s, addr, s->scratch, (size_t)len);
+	n = read_memory(s, addr, s->scratch, (size_t)len);
 	if (n < 0)
 		return n;
 	rsp_out_hex_bytes(out, s->scratch, (size_t)n);
@@ -56,7 +60,7 @@ int rsp_mem_read_binary(struct rsp_server *s, struct buf *args, struct rsp_out *
 	}
 	if (len > s->packet_size - 1)
 		len = s->packet_size - 1;
-	n = read_virtual(s, addr, s->scratch, (size_t)len);
+	n = read_memory(s, addr, s->scratch, (size_t)len);
 	if (n < 0)
 		return n;
 	if (!raw)
@@ -66,7 +70,7 @@ int rsp_mem_read_binary(struct rsp_server *s, struct buf *args, struct rsp_out *
 	return 0;
 }
 
-static int write_virtual(struct rsp_server *s, uint64_t addr, const void *data, size_t len)
+static int write_memory(struct rsp_server *s, uint64_t addr, const void *data, size_t len)
 {
 	int status = rsp_right_check(s, RSP_RIGHT_WRITE_MEM);
 
@@ -76,7 +80,7 @@ static int write_virtual(struct rsp_server *s, uint64_t addr, const void *data, 
 		return ST_PERM;
 	if (!len)
 		return 0;
-	return s->target->ops->memw->write(s->target, s->g_vcpu, TARGET_VIRT, addr, data, len);
+	return s->target->ops->memw->write(s->target, s->g_vcpu, s->space, addr, data, len);
 }
 
 int rsp_mem_write(struct rsp_server *s, struct buf *args, struct rsp_out *out)
@@ -88,7 +92,7 @@ int rsp_mem_write(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 	    buf_left(args) / 2 != len || !buf_get_hex_bytes(args, s->scratch, (size_t)len) ||
 	    buf_left(args))
 		return ST_SYNTAX;
-	status = write_virtual(s, addr, s->scratch, (size_t)len);
+	status = write_memory(s, addr, s->scratch, (size_t)len);
 	if (status < 0)
 		return status;
 	rsp_out_text(out, "OK");
@@ -102,7 +106,7 @@ int rsp_mem_write_binary(struct rsp_server *s, struct buf *args, struct rsp_out 
 
 	if (!get_range(args, &addr, &len) || !buf_skip_char(args, ':') || buf_left(args) != len)
 		return ST_SYNTAX;
-	status = write_virtual(s, addr, args->pos, (size_t)len);
+	status = write_memory(s, addr, args->pos, (size_t)len);
 	if (status < 0)
 		return status;
 	rsp_out_text(out, "OK");
@@ -122,7 +126,7 @@ static int search(struct rsp_server *s, uint64_t addr, uint64_t len, const struc
 
 	while (len >= want) {
 		size_t chunk = len < s->scratch_size ? (size_t)len : s->scratch_size;
-		int n = read_virtual(s, addr, s->scratch, chunk);
+		int n = read_memory(s, addr, s->scratch, chunk);
 		size_t i;
 
 		if (n < 0)
@@ -193,7 +197,7 @@ int rsp_mem_crc(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 		return ST_RANGE;
 	while (len) {
 		size_t chunk = len < s->scratch_size ? (size_t)len : s->scratch_size;
-		int n = read_virtual(s, addr, s->scratch, chunk);
+		int n = read_memory(s, addr, s->scratch, chunk);
 
 		if (n < 0)
 			return n;
@@ -203,5 +207,22 @@ int rsp_mem_crc(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 	}
 	rsp_out_char(out, 'C');
 	rsp_out_hex(out, sum);
+	return 0;
+}
+
+/* QEMU's packets (gdbstub.c, "PhyMemMode"): whether m, M, X and x mean physical addresses. */
+int rsp_mem_space(struct rsp_server *s, struct buf *args, struct rsp_out *out)
+{
+	(void)args;
+	rsp_out_char(out, s->space == TARGET_PHYS ? '1' : '0');
+	return 0;
+}
+
+int rsp_mem_set_space(struct rsp_server *s, struct buf *args, struct rsp_out *out)
+{
+	if (!buf_skip_char(args, ':') || buf_left(args) != 1)
+		return ST_SYNTAX;
+	s->space = buf_skip_char(args, '1') ? TARGET_PHYS : TARGET_VIRT;
+	rsp_out_text(out, "OK");
 	return 0;
 }

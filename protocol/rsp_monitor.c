@@ -13,6 +13,9 @@ int rsp_monitor_command(struct rsp_server *s, struct buf *args, struct rsp_out *
 
 	if (!s->target->ops->monitor)
 		return RSP_NO_PACKET;
+	status = rsp_right_check(s, RSP_RIGHT_MONITOR);
+	if (status)
+		return status;
 	if (!buf_skip_char(args, ','))
 		return ST_SYNTAX;
 	len = buf_left(args) / 2;

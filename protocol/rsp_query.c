@@ -165,7 +165,7 @@ int rsp_query_supported(struct rsp_server *s, struct buf *args, struct rsp_out *
 	rsp_out_hex(out, s->packet_size);
 	rsp_out_text(out, ";QStartNoAckMode+;qXfer:features:read+;qXfer:memory-map:read+;"
 			  "qXfer:threads:read+;multiprocess+;vContSupported+;QAllow+;qEcho+;"
-			  "binary-upload+;error-message+");
+			  "binary-upload+;error-message+;qqemu.PhyMemMode+;cvmdbg+");
 	if (s->target->ops->points)
 		rsp_out_text(out, ";swbreak+;hwbreak+");
 	return 0;

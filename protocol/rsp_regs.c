@@ -2,10 +2,10 @@
 /* Register packets: g G p P, and the target description that tells gdb about them. */
 #include "rsp_handlers.h"
 
-static int read_regs(struct rsp_server *s, unsigned int vcpu, struct x86_64_regs *ret)
+int rsp_regs_get(struct rsp_server *s, unsigned int vcpu, struct x86_64_regs *ret)
 {
 	x86_64_regs_clear(ret);
-	if (!s->target->ops->regs)
+	if (!s->target->ops->regs || rsp_right_check(s, RSP_RIGHT_READ_REG))
 		return 0;
 	return s->target->ops->regs->read(s->target, vcpu, ret);
 }
@@ -26,7 +26,7 @@ void rsp_reg_put(struct rsp_out *out, const struct x86_64_regs *regs, enum x86_6
 int rsp_regs_read(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 {
 	struct x86_64_regs regs;
-	int reg, status = read_regs(s, rsp_thread_suffix(s, args), &regs);
+	int reg, status = rsp_regs_get(s, rsp_thread_suffix(s, args), &regs);
 
 	if (status)
 		return status;
@@ -45,7 +45,7 @@ int rsp_reg_read(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 		return ST_SYNTAX;
 	if (reg >= X86_64_REGS)
 		return ST_RANGE;
-	status = read_regs(s, rsp_thread_suffix(s, args), &regs);
+	status = rsp_regs_get(s, rsp_thread_suffix(s, args), &regs);
 	if (status)
 		return status;
 	rsp_reg_put(out, &regs, (enum x86_64_reg)reg);
@@ -87,7 +87,7 @@ int rsp_reg_write(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 int rsp_regs_write(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 {
 	struct x86_64_regs regs;
-	int reg, status = read_regs(s, s->g_vcpu, &regs);
+	int reg, status = rsp_regs_get(s, s->g_vcpu, &regs);
 
 	if (status)
 		return status;

@@ -41,10 +41,7 @@ static void expedite(struct rsp_server *s, struct rsp_out *out)
 	struct x86_64_regs regs;
 	size_t i;
 
-	if (!s->target->ops->regs)
-		return;
-	x86_64_regs_clear(&regs);
-	if (s->target->ops->regs->read(s->target, s->stop.vcpu, &regs))
+	if (rsp_regs_get(s, s->stop.vcpu, &regs))
 		return;
 	for (i = 0; i < ARRAY_LEN(wanted); i++) {
 		if (!regs.valid[wanted[i]])
@@ -72,8 +69,7 @@ static void list_threads(struct rsp_server *s, struct rsp_out *out)
 		return;
 	rsp_out_text(out, "thread-pcs:");
 	for (i = 0; i < count; i++) {
-		x86_64_regs_clear(&regs);
-		if (s->target->ops->regs->read(s->target, i, &regs))
+		if (rsp_regs_get(s, i, &regs))
 			x86_64_regs_clear(&regs);
 		if (i)
 			rsp_out_char(out, ',');
@@ -92,7 +88,11 @@ static void lldb_fields(struct rsp_server *s, struct rsp_out *out)
 	rsp_out_text(out, ";reason:");
 	rsp_out_text(out, rsp_stop_reason(s));
 	rsp_out_char(out, ';');
-	if (watch_name(s->stop.kind)) {
+	if (s->stop.text) {
+		rsp_out_text(out, "description:");
+		rsp_out_hex_text(out, s->stop.text);
+		rsp_out_char(out, ';');
+	} else if (watch_name(s->stop.kind)) {
 		/* LLDB reads the address from the description, in decimal. */
 		uint8_t text[24] = { 0 };
 		struct buf b;

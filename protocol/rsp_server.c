@@ -47,7 +47,7 @@ int rsp_right_check(const struct rsp_server *s, enum rsp_right right)
 /* An acknowledgement may already stand in front; the data is never longer than PacketSize. */
 static void reply_begin(struct rsp_server *s, struct rsp_out *out)
 {
-	rsp_out_begin(out, s->reply + s->reply_len, s->packet_size + FRAMING);
+	rsp_out_begin(out, s->reply + s->reply_len, s->packet_size + REPLY_OVERHEAD - s->reply_len);
 }
 
 static void reply_end(struct rsp_server *s, struct rsp_out *out)
@@ -106,11 +106,25 @@ static void reply_ack(struct rsp_server *s, char c)
 		s->reply[s->reply_len++] = (uint8_t)c;
 }
 
+/* While it waits for a stop reply a client shows what an O packet says (gdb manual, "O"). */
+static void reply_console(struct rsp_server *s, const char *text)
+{
+	struct rsp_out out;
+
+	reply_begin(s, &out);
+	rsp_out_char(&out, 'O');
+	rsp_out_hex_text(&out, text);
+	rsp_out_hex_text(&out, "\n");
+	reply_end(s, &out);
+}
+
 static void reply_stop(struct rsp_server *s)
 {
 	struct rsp_out out;
 
 	s->reply_len = s->reply_sent = 0;
+	if (s->stop.text)
+		reply_console(s, s->stop.text);
 	reply_begin(s, &out);
 	rsp_stop_reply(s, &out);
 	reply_end(s, &out);
@@ -214,8 +228,13 @@ void rsp_server_sent(struct rsp_server *s, size_t len)
 
 int rsp_resume(struct rsp_server *s)
 {
-	unsigned int count = rsp_vcpus(s);
-	int status = s->target->ops->run->resume(s->target, s->actions, count);
+	const struct target_resume how = {
+		.actions = s->actions,
+		.count = rsp_vcpus(s),
+		.range_start = s->range_start,
+		.range_end = s->range_end,
+	};
+	int status = s->target->ops->run->resume(s->target, &how);
 
 	if (status)
 		return status;

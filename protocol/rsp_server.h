@@ -20,8 +20,13 @@ enum rsp_right {
 	RSP_RIGHT_WRITE_MEM = 1 << 1,
 	RSP_RIGHT_INSERT_BREAK = 1 << 2,
 	RSP_RIGHT_STOP = 1 << 3,
-	RSP_RIGHT_ALL = (1 << 4) - 1,
-	RSP_RIGHT_LOOK = RSP_RIGHT_STOP, /* do not touch: serve --read-only */
+	RSP_RIGHT_READ_REG = 1 << 4,
+	RSP_RIGHT_READ_MEM = 1 << 5,
+	RSP_RIGHT_MONITOR = 1 << 6,
+	RSP_RIGHT_ALL = (1 << 7) - 1,
+	/* Do not touch: serve --read-only. */
+	RSP_RIGHT_LOOK =
+		RSP_RIGHT_STOP | RSP_RIGHT_READ_REG | RSP_RIGHT_READ_MEM | RSP_RIGHT_MONITOR,
 };
 
 enum rsp_server_state {
@@ -58,6 +63,7 @@ struct rsp_server {
 	unsigned int range_vcpu;
 	bool noack, multiprocess, swbreak, hwbreak, error_text, binary_upload;
 	bool lldb, thread_suffix, list_threads;
+	enum target_space space; /* what addresses mean: Qqemu.PhyMemMode */
 };
 
 /* Bytes of caller memory that rsp_server_init needs for packets of @packet_size data characters. */

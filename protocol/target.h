@@ -69,6 +69,16 @@ struct target_regsw_ops {
 
 enum target_action { TARGET_HOLD, TARGET_CONT, TARGET_STEP };
 
+struct target_resume {
+	const enum target_action *actions; /* one a vCPU */
+	unsigned int count;
+	/*
+	 * The vCPU that steps may go on while its pc is in [start, end), end 0: one instruction. A
+	 * target that stops after each is right too; one behind a slow link should not.
+	 */
+	uint64_t range_start, range_end;
+};
+
 enum target_stop_kind {
 	TARGET_STOP_SIGNAL, /* signal says which: SIGINT for an interrupt or the first stop */
 	TARGET_STOP_STEP,
@@ -81,19 +91,26 @@ enum target_stop_kind {
 };
 
 /* gdb's signal numbers (include/gdb/signals.def) that a machine needs. */
-enum target_signal { TARGET_SIGINT = 2, TARGET_SIGTRAP = 5, TARGET_SIGABRT = 6 };
+enum target_signal {
+	TARGET_SIGINT = 2,
+	TARGET_SIGILL = 4,
+	TARGET_SIGTRAP = 5,
+	TARGET_SIGABRT = 6,
+	TARGET_SIGSEGV = 11,
+};
 
 struct target_stop {
 	enum target_stop_kind kind;
 	enum target_signal signal;
 	unsigned int vcpu;
 	uint64_t addr;
+	/* What happened, for the user, or NULL; lives until the target runs again. */
+	const char *text;
 };
 
 struct target_run_ops {
-	/* Starts the vCPUs; @actions has one entry a vCPU. Returns at once; poll tells of the stop.
-	 */
-	int (*resume)(struct target *t, const enum target_action *actions, unsigned int count);
+	/* Starts the vCPUs. Returns at once; poll tells of the stop. */
+	int (*resume)(struct target *t, const struct target_resume *how);
 	/* Asks a running target to stop soon; harmless when it is stopped already. */
 	int (*interrupt)(struct target *t);
 	/* 1: stopped, *ret says why. 0: still running. Never waits. Legal while running. */

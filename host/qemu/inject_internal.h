@@ -9,7 +9,7 @@
 #include <sys/types.h>
 #include <sys/user.h>
 
-#include "host/addr.h"
+#include "protocol/addr.h"
 #include "host/err.h"
 #include "protocol/limits.h"
 

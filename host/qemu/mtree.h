@@ -6,7 +6,7 @@
 #ifndef HOST_QEMU_MTREE_H
 #define HOST_QEMU_MTREE_H
 
-#include "host/addr.h"
+#include "protocol/addr.h"
 #include "host/err.h"
 
 enum { MTREE_NAME_MAX = 64 };

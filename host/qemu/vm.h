@@ -6,7 +6,7 @@
 #ifndef HOST_QEMU_VM_H
 #define HOST_QEMU_VM_H
 
-#include "host/addr.h"
+#include "protocol/addr.h"
 #include "host/qemu/qmp.h"
 #include "host/sev/policy.h"
 #include "protocol/limits.h"

@@ -18,12 +18,15 @@ struct walk {
 	struct err *err;
 };
 
-static const uint8_t *table_page(void *arg, gpa_t gpa)
+static int table_entry(void *arg, gpa_t at, uint64_t *ret)
 {
 	struct walk *w = arg;
 	const uint8_t *page;
+	int status = pages_get(w->pages, at, true, 0, &page, w->err);
 
-	return pages_get(w->pages, gpa, true, 0, &page, w->err) ? NULL : page;
+	if (!status)
+		*ret = get_le64(page + at.v % PAGE_BYTES);
+	return status;
 }
 
 /* *ret: where guest physical address 0 is mapped. */
@@ -36,7 +39,7 @@ static int find_base(struct walk *w, const struct paging *p, uint64_t *ret)
 		struct paging_leaf leaf;
 		uint64_t first, last;
 		int mapped =
-			paging_region(p, table_page, w, GVA(at), PAGE_BYTES, &first, &last, &leaf);
+			paging_region(p, table_entry, w, GVA(at), PAGE_BYTES, &first, &last, &leaf);
 
 		if (mapped < 0)
 			return mapped;
@@ -59,7 +62,7 @@ static int count_range(struct walk *w, const struct paging *p, uint64_t base,
 
 	for (; at < end; at = next) {
 		struct paging_leaf leaf;
-		int status = paging_walk(p, table_page, w, GVA(base + at), &leaf);
+		int status = paging_walk(p, table_entry, w, GVA(base + at), &leaf);
 		bool mapped = !status && leaf.gpa.v == at;
 
 		if (status && status != ST_FAULT)

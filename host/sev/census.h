@@ -8,7 +8,7 @@
 #define HOST_SEV_CENSUS_H
 
 #include "host/sev/pages.h"
-#include "host/sev/paging.h"
+#include "protocol/paging.h"
 
 struct census {
 	/* In pages of 4 KiB. Unmapped: the firmware's, or taken out of the mapping by the kernel.

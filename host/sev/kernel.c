@@ -26,12 +26,15 @@ struct tables {
 	struct err *err;
 };
 
-static const uint8_t *table_page(void *arg, gpa_t gpa)
+static int table_entry(void *arg, gpa_t at, uint64_t *ret)
 {
 	struct tables *t = arg;
 	const uint8_t *page;
+	int status = pages_get(t->pages, at, true, 0, &page, t->err);
 
-	return pages_get(t->pages, gpa, true, 0, &page, t->err) ? NULL : page;
+	if (!status)
+		*ret = get_le64(page + at.v % PAGE_BYTES);
+	return status;
 }
 
 /*
@@ -48,7 +51,7 @@ int kernel_from_paging(struct pages *pages, const struct paging *p, struct kerne
 	int status;
 
 	do {
-		status = paging_walk(p, table_page, &tables, GVA(va), &leaf);
+		status = paging_walk(p, table_entry, &tables, GVA(va), &leaf);
 		if (status == ST_FAULT)
 			va += IMAGE_ALIGN;
 	} while (status == ST_FAULT && va < IMAGE_BASE + IMAGE_BYTES);
@@ -78,7 +81,7 @@ static int verify(struct vm *vm, struct psp *psp, const struct vmcoreinfo *info,
 
 	if (status)
 		return status;
-	status = paging_walk(&paging, table_page, &tables, GVA(known), &leaf);
+	status = paging_walk(&paging, table_entry, &tables, GVA(known), &leaf);
 	pages_destroy(tables.pages);
 	if (status == ST_FAULT || (!status && leaf.gpa.v != vmcoreinfo_image_gpa(info, known).v))
 		return err_set(

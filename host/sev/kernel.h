@@ -9,7 +9,7 @@
 #define HOST_SEV_KERNEL_H
 
 #include "host/sev/pages.h"
-#include "host/sev/paging.h"
+#include "protocol/paging.h"
 
 /* Where x86-64 vmlinux is linked: CONFIG_PHYSICAL_START above __START_KERNEL_map. */
 #define KERNEL_TEXT_LINK 0xffffffff81000000ull

@@ -7,7 +7,7 @@
 #ifndef HOST_SEV_VMCOREINFO_H
 #define HOST_SEV_VMCOREINFO_H
 
-#include "host/sev/paging.h"
+#include "protocol/paging.h"
 
 enum {
 	VMCOREINFO_TEXT_MAX = 4096, /* VMCOREINFO_BYTES: one page */

@@ -97,15 +97,15 @@ static int note_steps(struct hybrid *h, const enum target_action *actions, unsig
 	return 0;
 }
 
-static int hybrid_resume(struct target *t, const enum target_action *actions, unsigned int count)
+static int hybrid_resume(struct target *t, const struct target_resume *how)
 {
 	struct hybrid *h = to_hybrid(t);
-	int status = note_steps(h, actions, count);
+	int status = note_steps(h, how->actions, how->count);
 
 	if (status)
 		return status;
 	memory_drop(&h->memory);
-	status = cpu_status(h, h->cpu->ops->run->resume(h->cpu, actions, count));
+	status = cpu_status(h, h->cpu->ops->run->resume(h->cpu, how));
 	h->running = !status;
 	return status;
 }
@@ -241,7 +241,7 @@ static int hybrid_vcpu_name(struct target *t, unsigned int vcpu, char *buf, size
 
 static int hybrid_monitor(struct target *t, unsigned int vcpu, const char *line, struct buf *out)
 {
-	return monitor_command(&to_hybrid(t)->memory, vcpu, line, out);
+	return monitor_command(t, &to_hybrid(t)->memory, vcpu, line, out);
 }
 
 static const char *hybrid_explain(struct target *t)

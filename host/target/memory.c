@@ -39,12 +39,15 @@ void memory_drop(struct memory *m)
 
 /* --- translation --- */
 
-static const uint8_t *table_page(void *arg, gpa_t gpa)
+static int table_entry(void *arg, gpa_t at, uint64_t *ret)
 {
 	struct memory *m = arg;
 	const uint8_t *page;
+	int status = pages_get(m->pages, at, true, 0, &page, &m->err);
 
-	return pages_get(m->pages, gpa, true, 0, &page, &m->err) ? NULL : page;
+	if (!status)
+		*ret = get_le64(page + at.v % PAGE_BYTES);
+	return status;
 }
 
 static int cpu_regs(struct memory *m, unsigned int vcpu, struct x86_64_regs *ret)
@@ -112,7 +115,7 @@ static int translate(struct memory *m, const struct paging *paging, uint64_t add
 		*ret = physical_leaf(addr);
 		return 0;
 	}
-	status = paging_walk(paging, table_page, m, GVA(addr), ret);
+	status = paging_walk(paging, table_entry, m, GVA(addr), ret);
 	if (status == ST_FAULT)
 		err_set(&m->err, status, "0x%" PRIx64 " is not mapped", addr);
 	else if (status)
@@ -300,7 +303,7 @@ int memory_region(struct memory *m, unsigned int vcpu, uint64_t addr, struct tar
 		ret->last = range ? range->gpa.v + range->bytes - 1 : addr | (PAGE_BYTES - 1);
 		status = range ? 1 : 0;
 	} else {
-		status = paging_region(&paging, table_page, m, GVA(addr), MEMORY_REGION_LEAVES,
+		status = paging_region(&paging, table_entry, m, GVA(addr), MEMORY_REGION_LEAVES,
 				       &ret->start, &ret->last, &leaf);
 	}
 	if (status < 0)

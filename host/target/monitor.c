@@ -2,19 +2,14 @@
 /* What gdb cannot ask for by packets: policy, counters, physical memory, translations. */
 #include "host/target/monitor.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "protocol/monitor.h"
 
 enum {
 	MONITOR_LINE_MAX = 256, /* of output */
-	MONITOR_PHYS_DEFAULT = 64,
-	MONITOR_PHYS_MAX = 4096,
-	HEXDUMP_BYTES = 16, /* a line */
 };
 
 static void print(struct buf *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -28,23 +23,6 @@ static void print(struct buf *out, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	buf_put_text(out, text);
-}
-
-/* Takes a number, as C writes it, off the front of *args; false if none is there. */
-static bool take_number(const char **args, uint64_t *ret)
-{
-	char *end;
-
-	while (isspace((unsigned char)**args))
-		(*args)++;
-	if (!isdigit((unsigned char)**args))
-		return false;
-	errno = 0;
-	*ret = strtoull(*args, &end, 0);
-	if (errno || (*end && !isspace((unsigned char)*end)))
-		return false;
-	*args = end;
-	return true;
 }
 
 static void print_failure(struct memory *m, int status, struct buf *out)
@@ -97,7 +75,7 @@ static void translate(struct memory *m, unsigned int vcpu, const char *args, str
 	uint64_t addr;
 	int status;
 
-	if (!take_number(&args, &addr)) {
+	if (!monitor_number(&args, &addr)) {
 		print(out, "usage: monitor translate ADDRESS\n");
 		return;
 	}
@@ -112,52 +90,11 @@ static void translate(struct memory *m, unsigned int vcpu, const char *args, str
 	      vm_range_find(m->vm, leaf.gpa) ? "" : ", not RAM");
 }
 
-static void hexdump_line(uint64_t addr, const uint8_t *data, size_t len, struct buf *out)
-{
-	size_t i;
-
-	print(out, "0x%016" PRIx64 ":", addr);
-	for (i = 0; i < HEXDUMP_BYTES; i++) {
-		if (i < len)
-			print(out, "%s%02x", i == HEXDUMP_BYTES / 2 ? "  " : " ", data[i]);
-		else
-			print(out, "%s  ", i == HEXDUMP_BYTES / 2 ? "  " : " ");
-	}
-	print(out, "  |");
-	for (i = 0; i < len; i++)
-		buf_put_char(out, (char)(isprint(data[i]) ? data[i] : '.'));
-	print(out, "|\n");
-}
-
-static void show_phys(struct memory *m, unsigned int vcpu, const char *args, struct buf *out)
-{
-	uint8_t data[MONITOR_PHYS_MAX];
-	uint64_t addr, len;
-	int n, at;
-
-	if (!take_number(&args, &addr)) {
-		print(out, "usage: monitor phys ADDRESS [LENGTH]   (decrypted)\n");
-		return;
-	}
-	if (!take_number(&args, &len))
-		len = MONITOR_PHYS_DEFAULT;
-	if (len > MONITOR_PHYS_MAX)
-		len = MONITOR_PHYS_MAX;
-	n = memory_read(m, vcpu, TARGET_PHYS, addr, data, (size_t)len);
-	if (n < 0)
-		print_failure(m, n, out);
-	for (at = 0; at < n; at += HEXDUMP_BYTES)
-		hexdump_line(addr + (uint64_t)at, data + at,
-			     n - at < HEXDUMP_BYTES ? (size_t)(n - at) : HEXDUMP_BYTES, out);
-	if (n >= 0 && (uint64_t)n < len)
-		print(out, "0x%" PRIx64 " is not RAM\n", addr + (uint64_t)n);
-}
-
 static void show_regions(struct memory *m, unsigned int vcpu, const char *args, struct buf *out)
 {
 	uint64_t addr = 0;
 
-	(void)take_number(&args, &addr);
+	(void)monitor_number(&args, &addr);
 	while (buf_left(out) > 2 * MONITOR_LINE_MAX) {
 		struct target_region r;
 		int status = memory_region(m, vcpu, addr, &r);
@@ -189,7 +126,6 @@ static const struct monitor_row {
 	{ "stats", show_stats, "stats                   PSP commands, page cache, bytes" },
 	{ "translate", translate,
 	  "translate ADDRESS       virtual to physical, private or shared" },
-	{ "phys", show_phys, "phys ADDRESS [LENGTH]   decrypted guest physical memory" },
 	{ "regions", show_regions, "regions [ADDRESS]       what is mapped, from ADDRESS on" },
 };
 
@@ -202,20 +138,22 @@ static void show_help(struct memory *m, unsigned int vcpu, const char *args, str
 	(void)args;
 	for (i = 0; i < ARRAY_LEN(commands); i++)
 		print(out, "monitor %s\n", commands[i].help);
+	print(out, "monitor phys ADDRESS [LENGTH]   decrypted guest physical memory\n");
 }
 
-int monitor_command(struct memory *m, unsigned int vcpu, const char *line, struct buf *out)
+int monitor_command(struct target *t, struct memory *m, unsigned int vcpu, const char *line,
+		    struct buf *out)
 {
-	size_t len;
 	unsigned int i;
 
-	while (isspace((unsigned char)*line))
-		line++;
-	len = strcspn(line, " \t");
+	if (monitor_word(&line, "phys")) {
+		monitor_phys(t, vcpu, line, out);
+		return 0;
+	}
 	for (i = 0; i < ARRAY_LEN(commands); i++) {
-		if (strlen(commands[i].name) != len || strncmp(line, commands[i].name, len) != 0)
+		if (!monitor_word(&line, commands[i].name))
 			continue;
-		commands[i].run(m, vcpu, line + len, out);
+		commands[i].run(m, vcpu, line, out);
 		return 0;
 	}
 	print(out, "no such command; these exist:\n");

@@ -9,7 +9,11 @@
 #include "host/target/memory.h"
 #include "protocol/buf.h"
 
-/* struct target_monitor_ops.command. Failures are text for the user, like everything here. */
-int monitor_command(struct memory *m, unsigned int vcpu, const char *line, struct buf *out);
+/*
+ * struct target_monitor_ops.command for a target @t whose memory is @m. Failures are text for the
+ * user, like everything here.
+ */
+int monitor_command(struct target *t, struct memory *m, unsigned int vcpu, const char *line,
+		    struct buf *out);
 
 #endif

@@ -58,15 +58,15 @@ static int psp_regs_read(struct target *t, unsigned int vcpu, struct x86_64_regs
 	return 0;
 }
 
-static int psp_resume(struct target *t, const enum target_action *actions, unsigned int count)
+static int psp_resume(struct target *t, const struct target_resume *how)
 {
 	struct psp_target *p = to_psp(t);
 	struct err *err = &p->memory.err;
 	unsigned int i;
 	int status;
 
-	for (i = 0; i < count; i++)
-		if (actions[i] == TARGET_STEP)
+	for (i = 0; i < how->count; i++)
+		if (how->actions[i] == TARGET_STEP)
 			return err_set(err, ST_NOREGS,
 				       "the host cannot single-step a SEV-ES guest; continue and "
 				       "interrupt work");
@@ -135,7 +135,7 @@ static int psp_vcpu_name(struct target *t, unsigned int vcpu, char *buf, size_t 
 
 static int psp_monitor(struct target *t, unsigned int vcpu, const char *line, struct buf *out)
 {
-	return monitor_command(&to_psp(t)->memory, vcpu, line, out);
+	return monitor_command(t, &to_psp(t)->memory, vcpu, line, out);
 }
 
 static const char *psp_explain(struct target *t)

@@ -230,10 +230,10 @@ static void forget_stop(struct remote *r)
 	memset(r->cached, 0, r->vcpus * sizeof(r->cached[0]));
 }
 
-static int remote_resume(struct target *t, const enum target_action *actions, unsigned int count)
+static int remote_resume(struct target *t, const struct target_resume *how)
 {
 	struct remote *r = to_remote(t);
-	int status = rsp_link_request(&r->link, rsp_client_resume(&r->link.client, actions, count));
+	int status = rsp_link_request(&r->link, rsp_client_resume(&r->link.client, how));
 
 	if (status)
 		return status;

@@ -325,7 +325,9 @@ static void run_and_interrupt(void **arg)
 	actions = malloc(n * sizeof(actions[0]));
 	for (i = 0; i < n; i++)
 		actions[i] = TARGET_CONT;
-	assert_int_equal(s->t->ops->run->resume(s->t, actions, n), 0);
+	assert_int_equal(s->t->ops->run->resume(
+				 s->t, &(struct target_resume){ .actions = actions, .count = n }),
+			 0);
 	assert_int_equal(s->t->ops->run->interrupt(s->t), 0);
 	assert_int_equal(wait_stop(s, &stop), 1);
 	assert_true(stop.vcpu < n);

@@ -119,10 +119,9 @@ static int cpu_remove(struct target *t, enum target_point type, uint64_t addr, u
 	return 0;
 }
 
-static int cpu_resume(struct target *t, const enum target_action *actions, unsigned int count)
+static int cpu_resume(struct target *t, const struct target_resume *how)
 {
-	(void)actions;
-	(void)count;
+	(void)how;
 	to_cpu(t)->running = true;
 	return 0;
 }

@@ -170,13 +170,13 @@ static int point_remove(struct target *t, enum target_point type, uint64_t addr,
 
 /* --- running --- */
 
-static int run_resume(struct target *t, const enum target_action *actions, unsigned int count)
+static int run_resume(struct target *t, const struct target_resume *how)
 {
 	struct target_fake *f = to_fake(t);
 
-	if (stopped_call_fails(f, count - 1))
+	if (stopped_call_fails(f, how->count - 1))
 		return ST_IO;
-	memcpy(f->actions, actions, count * sizeof(*actions));
+	memcpy(f->actions, how->actions, how->count * sizeof(how->actions[0]));
 	f->running = true;
 	f->resumes++;
 	return 0;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/sev/paging.h"
+#include "protocol/paging.h"
 #include "protocol/limits.h"
 
 enum { TABLES = 8, CBIT = 51 };
@@ -15,12 +15,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint8_t tables[TABLES][PAGE_BYTES];
 
-static const uint8_t *table(void *arg, gpa_t gpa)
+static int table(void *arg, gpa_t at, uint64_t *ret)
 {
 	(void)arg;
-	if (gpa.v % PAGE_BYTES || gpa.v >> CBIT & 1)
+	if (at.v % sizeof(*ret) || at.v >> CBIT & 1)
 		abort();
-	return gpa.v / PAGE_BYTES < TABLES ? tables[gpa.v / PAGE_BYTES] : NULL;
+	if (at.v / PAGE_BYTES >= TABLES)
+		return ST_IO;
+	*ret = get_le64(tables[at.v / PAGE_BYTES] + at.v % PAGE_BYTES);
+	return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -72,9 +72,13 @@ static void reply(struct rsp_client *c, const char *text)
 
 static void test_requests(void **state)
 {
-	static const enum target_action all[] = { TARGET_CONT, TARGET_CONT },
+	static const enum target_action cont[] = { TARGET_CONT, TARGET_CONT },
 					step[] = { TARGET_CONT, TARGET_STEP },
 					hold[] = { TARGET_HOLD, TARGET_CONT };
+	const struct target_resume all = { .actions = cont, .count = 2 },
+				   one = { .actions = step, .count = 2 },
+				   rest = { .actions = hold, .count = 2 },
+				   range = { step, 2, 0x1000, 0x1010 };
 	struct rsp_client *c = &((struct fixture *)*state)->c;
 
 	expect_request(c, rsp_client_request(c, "?"), "?");
@@ -85,12 +89,15 @@ static void test_requests(void **state)
 	expect_request(c, rsp_client_point(c, false, TARGET_POINT_WATCH_ACCESS, 0x1000, 8),
 		       "z4,1000,8");
 	expect_request(c, rsp_client_monitor(c, "hi"), "qRcmd,6869");
-	expect_request(c, rsp_client_resume(c, all, 2), "vCont;c");
-	expect_request(c, rsp_client_resume(c, step, 2), "vCont;s:2;c");
-	expect_request(c, rsp_client_resume(c, hold, 2), "vCont;c:2");
+	expect_request(c, rsp_client_resume(c, &all), "vCont;c");
+	expect_request(c, rsp_client_resume(c, &one), "vCont;s:2;c");
+	expect_request(c, rsp_client_resume(c, &rest), "vCont;c:2");
+	expect_request(c, rsp_client_resume(c, &range), "vCont;s:2;c");
+	c->ours = true;
+	expect_request(c, rsp_client_resume(c, &range), "vCont;r1000,1010:2;c");
 	c->multiprocess = true;
 	expect_request(c, rsp_client_select(c, 'c', 0), "Hcp1.1");
-	expect_request(c, rsp_client_resume(c, step, 2), "vCont;s:p1.2;c");
+	expect_request(c, rsp_client_resume(c, &one), "vCont;s:p1.2;c");
 	expect_request(c, rsp_client_xfer_features(c, "target.xml", 0x7fd),
 		       "qXfer:features:read:target.xml:7fd,3fc");
 }

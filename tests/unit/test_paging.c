@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "host/sev/paging.h"
+#include "protocol/paging.h"
 #include "protocol/limits.h"
 
 enum {
@@ -33,14 +33,17 @@ struct tables {
 	uint64_t bad; /* a table that cannot be read */
 };
 
-static const uint8_t *table(void *arg, gpa_t gpa)
+static int table(void *arg, gpa_t at, uint64_t *ret)
 {
 	struct tables *t = arg;
-	uint64_t i = (gpa.v - BASE) / PAGE_BYTES;
+	uint64_t page = at.v - at.v % PAGE_BYTES, i = (page - BASE) / PAGE_BYTES;
 
 	t->reads++;
-	assert_int_equal(gpa.v % PAGE_BYTES, 0);
-	return gpa.v == t->bad || i >= t->used ? NULL : t->page[i];
+	assert_int_equal(at.v % sizeof(uint64_t), 0);
+	if (page == t->bad || i >= t->used)
+		return ST_IO;
+	*ret = get_le64(t->page[i] + at.v % PAGE_BYTES);
+	return 0;
 }
 
 /* Maps @gva by a leaf @entry at @level, adding tables as needed; their entries carry C like

@@ -27,6 +27,8 @@ enum {
 	G_BYTES = 8 * 2 + 4, /* rax, rip, eflags */
 };
 
+static const enum target_action all_run[STUB_VCPUS] = { TARGET_CONT, TARGET_CONT };
+
 /* --- a QEMU --- */
 
 struct stub {
@@ -366,7 +368,7 @@ static uint64_t rax(struct fixture *f, unsigned int vcpu)
 static void registers_once_a_stop(void **state)
 {
 	struct fixture *f = *state;
-	const enum target_action cont[STUB_VCPUS] = { TARGET_CONT, TARGET_CONT };
+	const struct target_resume cont = { .actions = all_run, .count = STUB_VCPUS };
 	struct target_stop stop;
 	uint8_t raw[8] = { 0x99 };
 
@@ -379,7 +381,7 @@ static void registers_once_a_stop(void **state)
 	assert_int_equal(f->stub.g_reads, 3);
 	assert_int_equal(f->t->ops->regsw->write(f->t, 1, X86_64_cr3, raw), ST_UNSUPPORTED);
 
-	assert_int_equal(f->t->ops->run->resume(f->t, cont, STUB_VCPUS), 0);
+	assert_int_equal(f->t->ops->run->resume(f->t, &cont), 0);
 	assert_int_equal(f->t->ops->run->poll(f->t, &stop), 0);
 	assert_int_equal(f->t->ops->run->interrupt(f->t), 0);
 	while (!f->t->ops->run->poll(f->t, &stop))
@@ -417,9 +419,9 @@ static void detaches(void **state)
 static void detaches_while_running(void **state)
 {
 	struct fixture *f = *state;
-	const enum target_action cont[STUB_VCPUS] = { TARGET_CONT, TARGET_CONT };
+	const struct target_resume cont = { .actions = all_run, .count = STUB_VCPUS };
 
-	assert_int_equal(f->t->ops->run->resume(f->t, cont, STUB_VCPUS), 0);
+	assert_int_equal(f->t->ops->run->resume(f->t, &cont), 0);
 	assert_int_equal(f->t->ops->run->detach(f->t, true), 0);
 	assert_string_equal(f->stub.last, "D;1");
 }
@@ -427,13 +429,13 @@ static void detaches_while_running(void **state)
 static void server_dies(void **state)
 {
 	struct fixture *f = *state;
-	const enum target_action cont[STUB_VCPUS] = { TARGET_CONT, TARGET_CONT };
+	const struct target_resume cont = { .actions = all_run, .count = STUB_VCPUS };
 	struct target_stop stop;
 	uint8_t byte;
 	int status;
 
 	f->stub.close_on_cont = true;
-	assert_int_equal(f->t->ops->run->resume(f->t, cont, STUB_VCPUS), 0);
+	assert_int_equal(f->t->ops->run->resume(f->t, &cont), 0);
 	do {
 		status = f->t->ops->run->poll(f->t, &stop);
 	} while (status == 0);

@@ -3,10 +3,10 @@
  * The three kinds of addresses a host tool handles, as types that do not mix: confusing them (or
  * leaving a C-bit in one) is the bug class of this field. The only typedefs of the project.
  */
-#ifndef HOST_ADDR_H
-#define HOST_ADDR_H
+#ifndef PROTOCOL_ADDR_H
+#define PROTOCOL_ADDR_H
 
-#include "protocol/base.h"
+#include "base.h"
 
 typedef struct {
 	uint64_t v;

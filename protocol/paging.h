@@ -2,14 +2,14 @@
 /*
  * x86-64 page walks over encrypted tables: four and five levels, 4 KiB, 2 MiB and 1 GiB leaves, the
  * C-bit (APM volume 2, 15.34.1; Documentation/arch/x86/amd-memory-encryption.rst). Pure: the
- * caller supplies table pages. Table pages are always private; a leaf is private iff its C-bit is
+ * caller supplies table entries. Table pages are always private; a leaf is private iff its C-bit is
  * set.
  */
-#ifndef HOST_SEV_PAGING_H
-#define HOST_SEV_PAGING_H
+#ifndef PROTOCOL_PAGING_H
+#define PROTOCOL_PAGING_H
 
-#include "host/addr.h"
-#include "protocol/status.h"
+#include "addr.h"
+#include "status.h"
 
 struct paging {
 	gpa_t root;	     /* top table */
@@ -23,17 +23,14 @@ struct paging_leaf {
 	bool encrypted, write, exec, user;
 };
 
-/*
- * Supplies the plaintext of the table page at @gpa: 512 little-endian entries, valid until the next
- * call; NULL when it cannot be read.
- */
-typedef const uint8_t *paging_table_fn(void *arg, gpa_t gpa);
+/* Supplies the plaintext of the table entry at @at, 8-byte aligned; not 0: it cannot be read. */
+typedef int paging_entry_fn(void *arg, gpa_t at, uint64_t *ret);
 
 /* Decodes CR3 and CR4 as a guest holds them (CR3 may carry the C-bit and a PCID). */
 struct paging paging_from_cr(uint64_t cr3, uint64_t cr4, unsigned int cbit);
 
 /* ST_FAULT: not mapped, or not canonical; ST_IO: a table could not be read. */
-int paging_walk(const struct paging *p, paging_table_fn *table, void *arg, gva_t gva,
+int paging_walk(const struct paging *p, paging_entry_fn *entry, void *arg, gva_t gva,
 		struct paging_leaf *ret) MUST_USE;
 
 /*
@@ -41,7 +38,7 @@ int paging_walk(const struct paging *p, paging_table_fn *table, void *arg, gva_t
  * contiguity) or not mapped at all; *last is inclusive. Bounded work: whole missing subtrees count
  * as one step; stops early at @limit leaves. Returns 1 when mapped, 0 when not.
  */
-int paging_region(const struct paging *p, paging_table_fn *table, void *arg, gva_t gva,
+int paging_region(const struct paging *p, paging_entry_fn *entry, void *arg, gva_t gva,
 		  unsigned int limit, uint64_t *first, uint64_t *last,
 		  struct paging_leaf *ret) MUST_USE;
 

@@ -4,9 +4,9 @@
  * both made of it. Entries come from the guest: any value may occur, none may lead out of the
  * table that was asked for.
  */
-#include "host/sev/paging.h"
+#include "paging.h"
 
-#include "protocol/limits.h"
+#include "limits.h"
 
 #define ENTRY_PRESENT (1ull << 0)
 #define ENTRY_WRITE   (1ull << 1)
@@ -70,7 +70,7 @@ static bool entry_valid(uint64_t entry, unsigned int level)
 	return (entry & ENTRY_PRESENT) && !(level > 3 && (entry & ENTRY_LARGE));
 }
 
-static int descend(const struct paging *p, paging_table_fn *table, void *arg, gva_t gva,
+static int descend(const struct paging *p, paging_entry_fn *entry, void *arg, gva_t gva,
 		   struct block *ret)
 {
 	gpa_t at = p->root;
@@ -79,20 +79,19 @@ static int descend(const struct paging *p, paging_table_fn *table, void *arg, gv
 
 	for (level = p->levels; level; level--) {
 		unsigned int shift = level_shift(level);
-		const uint8_t *page = table(arg, at);
-		uint64_t entry, offset = gva.v & ((1ull << shift) - 1);
+		uint64_t value, offset = gva.v & ((1ull << shift) - 1);
 
-		if (!page)
+		at.v += (gva.v >> shift & INDEX_MASK) * ENTRY_BYTES;
+		if (entry(arg, at, &value))
 			return ST_IO;
-		entry = get_le64(page + (gva.v >> shift & INDEX_MASK) * ENTRY_BYTES);
 		*ret = (struct block){ .first = gva.v - offset, .bytes = 1ull << shift };
-		if (!entry_valid(entry, level))
+		if (!entry_valid(value, level))
 			return 0;
-		write &= !!(entry & ENTRY_WRITE);
-		user &= !!(entry & ENTRY_USER);
-		exec &= !(entry & ENTRY_NX);
-		at = GPA(entry & ENTRY_ADDR & ~p->cmask);
-		if (!entry_is_leaf(entry, level))
+		write &= !!(value & ENTRY_WRITE);
+		user &= !!(value & ENTRY_USER);
+		exec &= !(value & ENTRY_NX);
+		at = GPA(value & ENTRY_ADDR & ~p->cmask);
+		if (!entry_is_leaf(value, level))
 			continue;
 		/* Of a large leaf the low address bits are PAT and reserved ones. */
 		at.v &= ~((1ull << shift) - 1);
@@ -100,7 +99,7 @@ static int descend(const struct paging *p, paging_table_fn *table, void *arg, gv
 		ret->leaf = (struct paging_leaf){
 			.gpa = GPA(at.v + offset),
 			.bytes = 1ull << shift,
-			.encrypted = entry & p->cmask,
+			.encrypted = value & p->cmask,
 			.write = write,
 			.exec = exec,
 			.user = user,
@@ -110,7 +109,7 @@ static int descend(const struct paging *p, paging_table_fn *table, void *arg, gv
 	return ST_INVAL; /* levels 0 */
 }
 
-int paging_walk(const struct paging *p, paging_table_fn *table, void *arg, gva_t gva,
+int paging_walk(const struct paging *p, paging_entry_fn *entry, void *arg, gva_t gva,
 		struct paging_leaf *ret)
 {
 	struct block block = { 0 };
@@ -118,7 +117,7 @@ int paging_walk(const struct paging *p, paging_table_fn *table, void *arg, gva_t
 
 	if (!paging_canonical(p, gva))
 		return ST_FAULT;
-	status = descend(p, table, arg, gva, &block);
+	status = descend(p, entry, arg, gva, &block);
 	if (status)
 		return status;
 	if (!block.mapped)
@@ -154,7 +153,7 @@ static void region_bounds(const struct paging *p, gva_t gva, uint64_t *first, ui
 	}
 }
 
-int paging_region(const struct paging *p, paging_table_fn *table, void *arg, gva_t gva,
+int paging_region(const struct paging *p, paging_entry_fn *entry, void *arg, gva_t gva,
 		  unsigned int limit, uint64_t *first, uint64_t *last, struct paging_leaf *ret)
 {
 	uint64_t lowest, highest;
@@ -167,18 +166,18 @@ int paging_region(const struct paging *p, paging_table_fn *table, void *arg, gva
 		*last = highest;
 		return 0;
 	}
-	status = descend(p, table, arg, gva, &here);
+	status = descend(p, entry, arg, gva, &here);
 	if (status)
 		return status;
 	*first = here.first;
 	*last = here.first + (here.bytes - 1);
 	/* A table that cannot be read ends the region: what is known is still true. */
-	while (*last < highest && limit && !descend(p, table, arg, GVA(*last + 1), &next) &&
+	while (*last < highest && limit && !descend(p, entry, arg, GVA(*last + 1), &next) &&
 	       alike(&here, &next)) {
 		*last += next.bytes;
 		limit--;
 	}
-	while (*first > lowest && limit && !descend(p, table, arg, GVA(*first - 1), &next) &&
+	while (*first > lowest && limit && !descend(p, entry, arg, GVA(*first - 1), &next) &&
 	       alike(&here, &next)) {
 		*first = next.first;
 		limit--;
