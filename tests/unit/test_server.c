@@ -290,6 +290,39 @@ static void test_read_only(void **state)
 	assert_int_equal(s->fake.ram[0], target_fake_pattern(0));
 }
 
+/* A policy may grant less than a look: neither memory nor registers leave the server. */
+static void test_no_reading(void **state)
+{
+	static const struct converse_row rows[] = {
+		{ "mffff888000010000,1", "E01" },
+		{ "xffff888000010000,1", "E01" },
+		{ "qCRC:ffff888000010000,10", "E01" },
+		{ "qSearch:memory:ffff888000010000;10;a", "E01" },
+		{ "p10", "xxxxxxxxxxxxxxxx" },
+		{ "?", "T05thread:1;" },
+		{ "qRcmd,68656c70", "E01" },
+		{ "vCont?", "vCont;c;C;s;S;r" },
+	};
+	struct rsp_session *s = *state;
+
+	s->server.allowed = s->server.rights = RSP_RIGHT_STOP;
+	converse_rows(s, rows, ARRAY_LEN(rows));
+}
+
+/* QEMU's packets; the fake's memory has no physical addresses. */
+static void test_physical(void **state)
+{
+	static const struct converse_row rows[] = {
+		{ "qqemu.PhyMemMode", "0" },	  { "mffff888000010001,1", "07" },
+		{ "Qqemu.PhyMemMode:1", "OK" },	  { "qqemu.PhyMemMode", "1" },
+		{ "mffff888000010001,1", "E0e" }, { "Mffff888000010001,1:00", "E0e" },
+		{ "Qqemu.PhyMemMode:0", "OK" },	  { "mffff888000010001,1", "07" },
+		{ "Qqemu.PhyMemMode", "E83" },
+	};
+
+	converse_rows(*state, rows, ARRAY_LEN(rows));
+}
+
 static void test_bare_target(void **state)
 {
 	static const struct converse_row rows[] = {
@@ -393,7 +426,8 @@ int main(void)
 		CONVERSE_TEST(test_monitor),	     CONVERSE_TEST(test_allow),
 		CONVERSE_TEST(test_read_only),	     CONVERSE_TEST(test_bare_target),
 		CONVERSE_TEST(test_error_texts),     CONVERSE_TEST(test_lldb),
-		CONVERSE_TEST(test_offsets),
+		CONVERSE_TEST(test_offsets),	     CONVERSE_TEST(test_no_reading),
+		CONVERSE_TEST(test_physical),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

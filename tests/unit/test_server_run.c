@@ -177,6 +177,27 @@ static void test_no_interrupt(void **state)
 	assert_int_equal(s->server.state, RSP_SERVER_RUNNING);
 }
 
+/* A stop with a reason: the words first, as console output, then the stop reply. */
+static void test_reason(void **state)
+{
+	static const char expected[] = "$O6f6f70730a#";
+	struct rsp_session *s = *state;
+	const uint8_t *out;
+	size_t len;
+
+	s->fake.stops[0] = (struct target_stop){ .kind = TARGET_STOP_SIGNAL,
+						 .signal = TARGET_SIGSEGV,
+						 .text = "oops" };
+	s->fake.nstops = 1;
+	converse_expect(s, "vCont;c", NULL);
+	assert_int_equal(rsp_server_poll_target(&s->server), 0);
+	len = rsp_server_output(&s->server, &out);
+	assert_true(len > sizeof(expected) + 4);
+	assert_memory_equal(out, expected, sizeof(expected) - 1);
+	assert_memory_equal(out + sizeof(expected) + 1, "$T0b", 4);
+	rsp_server_sent(&s->server, len);
+}
+
 /* Nobody is left to ask: only farewells are accepted. */
 static void test_gone(void **state)
 {
@@ -225,7 +246,7 @@ int main(void)
 		CONVERSE_TEST(test_vcont_malformed), CONVERSE_TEST(test_step),
 		CONVERSE_TEST(test_range_step),	     CONVERSE_TEST(test_running),
 		CONVERSE_TEST(test_no_interrupt),    CONVERSE_TEST(test_gone),
-		cmocka_unit_test(test_farewells),
+		CONVERSE_TEST(test_reason),	     cmocka_unit_test(test_farewells),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
