@@ -52,8 +52,11 @@ const char *rsp_stop_reason(const struct rsp_server *s);
 /* Asks the target to start the vCPUs as s->actions say. */
 int rsp_resume(struct rsp_server *s);
 
-/* What the client may see of a vCPU's registers: nothing valid without the right or the group. */
-int rsp_regs_get(struct rsp_server *s, unsigned int vcpu, struct x86_64_regs *ret);
+/*
+ * Fills s->regs with what the client may see of a vCPU's registers: nothing valid without the right
+ * or the group.
+ */
+int rsp_regs_get(struct rsp_server *s, unsigned int vcpu);
 /* The value of @reg as hex, or 'x' for each digit that is not available. */
 void rsp_reg_put(struct rsp_out *out, const struct x86_64_regs *regs, enum x86_64_reg reg);
 

@@ -130,7 +130,6 @@ static void json_register(struct rsp_out *out, const struct x86_64_regs *regs, u
 static void json_thread(struct rsp_server *s, struct rsp_out *out, unsigned int vcpu)
 {
 	static const uint8_t wanted[] = { X86_64_rip, X86_64_rsp, X86_64_rbp };
-	struct x86_64_regs regs;
 	char name[RSP_NAME_MAX];
 	uint8_t tid[8] = { 0 };
 	struct buf b;
@@ -147,10 +146,10 @@ static void json_thread(struct rsp_server *s, struct rsp_out *out, unsigned int 
 		rsp_out_raw_text(out, ",\"reason\":");
 		json_string(out, rsp_stop_reason(s));
 	}
-	if (!rsp_regs_get(s, vcpu, &regs) && regs.valid[X86_64_rip]) {
+	if (!rsp_regs_get(s, vcpu) && s->regs.valid[X86_64_rip]) {
 		rsp_out_raw_text(out, ",\"registers\":{");
 		for (i = 0; i < ARRAY_LEN(wanted); i++)
-			json_register(out, &regs, wanted[i], i == 0);
+			json_register(out, &s->regs, wanted[i], i == 0);
 		rsp_out_raw_text(out, "}");
 	}
 	rsp_out_raw_text(out, "}");

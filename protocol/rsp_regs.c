@@ -2,12 +2,18 @@
 /* Register packets: g G p P, and the target description that tells gdb about them. */
 #include "rsp_handlers.h"
 
-int rsp_regs_get(struct rsp_server *s, unsigned int vcpu, struct x86_64_regs *ret)
+/* The last feature is optional, so registers are numbered without gaps either way. */
+static int reg_count(const struct rsp_server *s)
 {
-	x86_64_regs_clear(ret);
+	return s->target->avx ? X86_64_REGS : X86_64_ymm0h;
+}
+
+int rsp_regs_get(struct rsp_server *s, unsigned int vcpu)
+{
+	x86_64_regs_clear(&s->regs);
 	if (!s->target->ops->regs || rsp_right_check(s, RSP_RIGHT_READ_REG))
 		return 0;
-	return s->target->ops->regs->read(s->target, vcpu, ret);
+	return s->target->ops->regs->read(s->target, vcpu, &s->regs);
 }
 
 void rsp_reg_put(struct rsp_out *out, const struct x86_64_regs *regs, enum x86_64_reg reg)
@@ -25,30 +31,28 @@ void rsp_reg_put(struct rsp_out *out, const struct x86_64_regs *regs, enum x86_6
 
 int rsp_regs_read(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 {
-	struct x86_64_regs regs;
-	int reg, status = rsp_regs_get(s, rsp_thread_suffix(s, args), &regs);
+	int reg, status = rsp_regs_get(s, rsp_thread_suffix(s, args));
 
 	if (status)
 		return status;
-	for (reg = 0; reg < X86_64_REGS; reg++)
-		rsp_reg_put(out, &regs, reg);
+	for (reg = 0; reg < reg_count(s); reg++)
+		rsp_reg_put(out, &s->regs, reg);
 	return 0;
 }
 
 int rsp_reg_read(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 {
 	uint64_t reg = buf_get_hex(args);
-	struct x86_64_regs regs;
 	int status;
 
 	if (args->bad)
 		return ST_SYNTAX;
-	if (reg >= X86_64_REGS)
+	if (reg >= (unsigned int)reg_count(s))
 		return ST_RANGE;
-	status = rsp_regs_get(s, rsp_thread_suffix(s, args), &regs);
+	status = rsp_regs_get(s, rsp_thread_suffix(s, args));
 	if (status)
 		return status;
-	rsp_reg_put(out, &regs, (enum x86_64_reg)reg);
+	rsp_reg_put(out, &s->regs, (enum x86_64_reg)reg);
 	return 0;
 }
 
@@ -72,7 +76,7 @@ int rsp_reg_write(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 
 	if (args->bad || !buf_skip_char(args, '='))
 		return ST_SYNTAX;
-	if (reg >= X86_64_REGS)
+	if (reg >= (unsigned int)reg_count(s))
 		return ST_RANGE;
 	if (!buf_get_hex_bytes(args, raw, x86_64_regs_desc[reg].bytes))
 		return ST_SYNTAX;
@@ -86,12 +90,11 @@ int rsp_reg_write(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 /* Only what differs is written: gdb sends back everything it read, unavailable parts as well. */
 int rsp_regs_write(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 {
-	struct x86_64_regs regs;
-	int reg, status = rsp_regs_get(s, s->g_vcpu, &regs);
+	int reg, status = rsp_regs_get(s, s->g_vcpu);
 
 	if (status)
 		return status;
-	for (reg = 0; reg < X86_64_REGS; reg++) {
+	for (reg = 0; reg < reg_count(s); reg++) {
 		const struct x86_64_reg_desc *d = &x86_64_regs_desc[reg];
 		uint8_t raw[X86_64_REG_BYTES_MAX];
 
@@ -101,7 +104,7 @@ int rsp_regs_write(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 		}
 		if (!buf_get_hex_bytes(args, raw, d->bytes))
 			return ST_SYNTAX;
-		if (!regs.valid[reg] || !memcmp(raw, regs.data + d->offset, d->bytes))
+		if (!s->regs.valid[reg] || !memcmp(raw, s->regs.data + d->offset, d->bytes))
 			continue;
 		status = write_reg(s, s->g_vcpu, reg, raw);
 		if (status)
@@ -118,6 +121,7 @@ static const char *const feature_names[X86_64_FEATURES] = {
 	[X86_64_SSE] = "org.gnu.gdb.i386.sse",
 	[X86_64_SEGMENTS] = "org.gnu.gdb.i386.segments",
 	[X86_64_SYSTEM] = "org.cvmdbg.system",
+	[X86_64_AVX] = "org.gnu.gdb.i386.avx",
 };
 
 struct flag {
@@ -243,10 +247,11 @@ void rsp_target_xml(struct rsp_server *s, struct rsp_doc *doc)
 {
 	unsigned int feature, reg;
 
-	(void)s;
 	rsp_doc_text(doc, "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\">"
 			  "<target><architecture>i386:x86-64</architecture>");
 	for (feature = 0; feature < X86_64_FEATURES; feature++) {
+		if (feature == X86_64_AVX && !s->target->avx)
+			continue;
 		rsp_doc_text(doc, "<feature");
 		attribute(doc, "name", feature_names[feature]);
 		rsp_doc_text(doc, ">");

@@ -38,17 +38,16 @@ const char *rsp_stop_reason(const struct rsp_server *s)
 static void expedite(struct rsp_server *s, struct rsp_out *out)
 {
 	static const uint8_t wanted[] = { X86_64_rip, X86_64_rsp, X86_64_rbp, X86_64_eflags };
-	struct x86_64_regs regs;
 	size_t i;
 
-	if (rsp_regs_get(s, s->stop.vcpu, &regs))
+	if (rsp_regs_get(s, s->stop.vcpu))
 		return;
 	for (i = 0; i < ARRAY_LEN(wanted); i++) {
-		if (!regs.valid[wanted[i]])
+		if (!s->regs.valid[wanted[i]])
 			continue;
 		rsp_out_hex_bytes(out, &wanted[i], 1);
 		rsp_out_char(out, ':');
-		rsp_reg_put(out, &regs, wanted[i]);
+		rsp_reg_put(out, &s->regs, wanted[i]);
 		rsp_out_char(out, ';');
 	}
 }
@@ -56,7 +55,6 @@ static void expedite(struct rsp_server *s, struct rsp_out *out)
 static void list_threads(struct rsp_server *s, struct rsp_out *out)
 {
 	unsigned int i, count = rsp_vcpus(s);
-	struct x86_64_regs regs;
 
 	rsp_out_text(out, "threads:");
 	for (i = 0; i < count; i++) {
@@ -69,11 +67,11 @@ static void list_threads(struct rsp_server *s, struct rsp_out *out)
 		return;
 	rsp_out_text(out, "thread-pcs:");
 	for (i = 0; i < count; i++) {
-		if (rsp_regs_get(s, i, &regs))
-			x86_64_regs_clear(&regs);
+		if (rsp_regs_get(s, i))
+			x86_64_regs_clear(&s->regs);
 		if (i)
 			rsp_out_char(out, ',');
-		rsp_out_hex(out, x86_64_get(&regs, X86_64_rip));
+		rsp_out_hex(out, x86_64_get(&s->regs, X86_64_rip));
 	}
 	rsp_out_char(out, ';');
 }

@@ -245,15 +245,14 @@ int rsp_resume(struct rsp_server *s)
 /* vCont;r: a step that ends inside the range is not worth a round trip. */
 static bool in_range(struct rsp_server *s)
 {
-	struct x86_64_regs regs;
 	uint64_t pc;
 
 	if (s->range_start == s->range_end || s->stop.kind != TARGET_STOP_STEP ||
 	    s->stop.vcpu != s->range_vcpu || !s->target->ops->regs ||
-	    s->target->ops->regs->read(s->target, s->stop.vcpu, &regs))
+	    s->target->ops->regs->read(s->target, s->stop.vcpu, &s->regs))
 		return false;
-	pc = x86_64_get(&regs, X86_64_rip);
-	return regs.valid[X86_64_rip] && pc >= s->range_start && pc < s->range_end;
+	pc = x86_64_get(&s->regs, X86_64_rip);
+	return s->regs.valid[X86_64_rip] && pc >= s->range_start && pc < s->range_end;
 }
 
 int rsp_server_poll_target(struct rsp_server *s)

@@ -63,6 +63,7 @@ struct rsp_server {
 	unsigned int range_vcpu;
 	bool noack, multiprocess, swbreak, hwbreak, error_text, binary_upload;
 	bool lldb, thread_suffix, list_threads;
+	struct x86_64_regs regs;	 /* last looked at: too big for a kernel's stack */
 	enum target_space space; /* what addresses mean: Qqemu.PhyMemMode */
 };
 

@@ -177,6 +177,7 @@ struct target {
 	uint64_t text_seg;
 	uint64_t text_link;
 	unsigned int va_bits; /* 48, or 57 with five-level paging */
+	bool avx;	      /* has ymm0h-ymm15h, which are not described otherwise */
 	/* Text of the last failure, for E.text replies and logs; NUL-terminated, may be empty. */
 	const char *(*explain)(struct target *t);
 };

@@ -78,6 +78,12 @@ static void test_g(void **state)
 	struct rsp_session *s = *state;
 	const char *g = rsp_session_ask(s, "g");
 
+	/* Without AVX the packet ends before its registers. */
+	assert_int_equal(s->answer_len, 2 * x86_64_regs_desc[X86_64_ymm0h].offset);
+	assert_string_equal(rsp_session_ask(s, "p4b"), "E22");
+	s->fake.target.avx = true;
+	assert_memory_equal(rsp_session_ask(s, "p4b"), "xxxxxxxx", 8);
+	g = rsp_session_ask(s, "g");
 	assert_int_equal(s->answer_len, 2 * X86_64_FILE_BYTES);
 	assert_memory_equal(g + 2 * 128, "00010081ffffffff", 16);
 	assert_memory_equal(g + 2 * 164, "xxxxxxxxxxxxxxxxxxxx", 20); /* st0 is not available */
@@ -177,11 +183,14 @@ static void test_description_pieces(void **state)
 static void test_description_read_back(void **state)
 {
 	static char xml[XML_MAX];
-	size_t len = fetch(*state, 0x800, xml);
+	struct rsp_session *s = *state;
 	struct rsp_client client;
 	void *mem = malloc(rsp_client_memory(RSP_PACKET_MIN));
+	size_t len;
 	int reg;
 
+	s->fake.target.avx = true;
+	len = fetch(s, 0x800, xml);
 	rsp_client_init(&client, mem, RSP_PACKET_MIN);
 	assert_int_equal(rsp_client_take_description(&client, xml, len), X86_64_REGS);
 	for (reg = 0; reg < X86_64_REGS; reg++) {
