@@ -44,6 +44,7 @@ FUZZ_CFLAGS = $(BASE) -O1 -g -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined \
 
 # --- sources: a folder is a compile domain ---
 PROTOCOL_C := $(wildcard protocol/*.c)
+STUB_C	:= $(wildcard stub/core/*.c)
 HOST_C	:= $(wildcard host/*.c host/*/*.c)
 FAKE_C	:= $(wildcard tests/fake/*.c)
 UNIT_C	:= $(wildcard tests/unit/test_*.c)
@@ -55,11 +56,12 @@ BENCH_C	:= $(wildcard tests/bench/*.c)
 
 host_o	 = $(patsubst %.c,$(B)/host/%.o,$(1))
 PROTOCOL_O := $(call host_o,$(PROTOCOL_C))
+STUB_O	:= $(call host_o,$(STUB_C))
 AGENT_O	:= $(call host_o,$(HOST_C))
 AGENT_LIB_O := $(filter-out $(B)/host/host/main.o,$(AGENT_O))
 UNIT	:= $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT_C))
 FUZZ	:= $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_C))
-CORE_O	:= $(B)/fs/protocol.o
+CORE_O	:= $(B)/fs/core.o
 
 all: $(B)/cvmdbg fences ## Build the agent and check the freestanding core's fences
 
@@ -80,16 +82,16 @@ $(B)/cvmdbg: $(AGENT_O) $(PROTOCOL_O)
 	$(call say,LD,$@)$(CC) $(HOST_CFLAGS) -o $@ $^ $(HOST_LIBS)
 
 # --- fences of the freestanding core (docs/design.md, "Why fences") ---
-$(CORE_O): $(patsubst %.c,$(B)/fs/%.o,$(PROTOCOL_C))
+$(CORE_O): $(patsubst %.c,$(B)/fs/%.o,$(PROTOCOL_C) $(STUB_C))
 	$(call say,LD-FS,$@)ld -r -o $@ $^
 
-CORE_BUDGET := 49152
-fences: $(CORE_O) ## Check what protocol/ may call, include and weigh
+CORE_BUDGET := 81920
+fences: $(CORE_O) ## Check what protocol/ and stub/core may call, include and weigh
 	$(Q)if nm -u $< | grep -vwE 'memcpy|memmove|memset|memcmp'; then \
 		echo 'fences: the freestanding core calls the functions above'; exit 1; fi
 	$(Q)if nm $< | grep -E ' [BbDdC] '; then \
 		echo 'fences: the freestanding core has the writable globals above'; exit 1; fi
-	$(Q)if grep -nE '^[ 	]*# *include +<' $(PROTOCOL_C) $(filter-out protocol/base.h,$(wildcard protocol/*.h)); then \
+	$(Q)if grep -nE '^[ 	]*# *include +<' $(PROTOCOL_C) $(STUB_C) $(wildcard stub/core/*.h) $(filter-out protocol/base.h,$(wildcard protocol/*.h)); then \
 		echo 'fences: only protocol/base.h includes system headers'; exit 1; fi
 	$(Q)size $< | awk -v max=$(CORE_BUDGET) 'NR == 2 && $$1 > max { \
 		printf "fences: text of the core is %d bytes, budget %d\n", $$1, max; exit 1 }'
@@ -217,13 +219,37 @@ lint: ## House rules, formatting, static analysis
 	$(Q)tests/lint.sh
 
 # The same sources as kernel objects, staged so that nothing lands beside them.
-KDIR	?= $(lastword $(sort $(wildcard /usr/src/linux-headers-*-cloud-amd64)))
+# The test guest's kernel if its headers are there, else the newest.
+KDIR	?= $(or $(wildcard /usr/src/linux-headers-$(shell cat build/guest/release 2>/dev/null)),\
+	   $(lastword $(sort $(wildcard /usr/src/linux-headers-*-cloud-amd64))))
 KMOD	:= $(abspath $(B))/kmod
 kernel-objects: ## Compile protocol/ as kernel code against KDIR
 	$(Q)mkdir -p $(KMOD)/protocol
 	$(Q)ln -sf $(abspath $(PROTOCOL_C) $(wildcard protocol/*.h protocol/*.def)) $(KMOD)/protocol/
 	$(Q)echo 'ccflags-y := -Wno-declaration-after-statement' > $(KMOD)/Kbuild
 	$(call say,KBUILD,protocol)$(MAKE) -s -C $(KDIR) M=$(KMOD) $(PROTOCOL_C:.c=.o)
+
+# --- module ---
+# Staged by links in a folder a kernel release, so that nothing lands beside the sources.
+KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
+MODULE	= $(abspath $(B))/module-$(KRELEASE)
+MODULE_FILES := $(wildcard protocol/*.[ch] protocol/*.def stub/core/*.[ch] stub/linux/*.[ch])
+# $(1): folder that becomes the module's source tree, with links (or $(2)=cp: copies).
+stage_module = for f in $(MODULE_FILES); do mkdir -p $(1)/$${f%/*}; $(or $(2),ln -sf) $(abspath .)/$$f $(1)/$$f; done; \
+	sed 's|@OBJECTS@|$(sort $(patsubst %.c,%.o,$(filter %.c,$(MODULE_FILES))))|' stub/linux/Kbuild.in > $(1)/Kbuild
+
+module: ## Build cvmdbg_stub.ko against KDIR
+	$(Q)rm -rf $(MODULE)/protocol/*.[ch] $(MODULE)/stub/*/*.[ch]
+	$(Q)$(call stage_module,$(MODULE))
+	$(call say,KBUILD,$(MODULE)/cvmdbg_stub.ko)$(MAKE) -s -C $(KDIR) M=$(MODULE) modules
+
+# A package whose installation builds the module for every kernel of the guest.
+DKMS_DEB := $(B)/cvmdbg-stub-dkms_$(VERSION)_all.deb
+dkms-deb: ## Build the module's DKMS package
+	$(Q)rm -rf $(B)/dkms
+	$(Q)$(call stage_module,$(B)/dkms/usr/src/cvmdbg-stub-$(VERSION),cp)
+	$(Q)stub/linux/dkms/stage.sh $(VERSION) $(B)/dkms
+	$(call say,DEB,$(DKMS_DEB))dpkg-deb --root-owner-group -b $(B)/dkms $(DKMS_DEB) >/dev/null
 
 fuzz: $(FUZZ) ## Explore with every fuzzer for T seconds each
 	$(Q)for f in $(FUZZ); do n=$${f##*/fuzz_}; mkdir -p $(B)/fuzz/found/$$n; \
@@ -248,6 +274,6 @@ help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 20
 
 .PHONY: all fences size deps demo-deps demo demo-run guests check check-all check-fast check-integration record \
-	tests-built check-hw support-matrix support-matrix-fresh install asan fuzz bench lint kernel-objects clean help
+	tests-built check-hw support-matrix support-matrix-fresh install asan fuzz bench lint kernel-objects module dkms-deb clean help
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* The stub's beginning and end, and what is done while the machine runs. */
+#include "stub_internal.h"
+
+enum { OWNER_POLL = 0xffffffff };
+
+/* Caller memory: | struct stub_cpu, one a CPU | the server's buffers | */
+size_t stub_memory(unsigned int cpus)
+{
+	return cpus * sizeof(struct stub_cpu) + rsp_server_memory(STUB_PACKET_BYTES);
+}
+
+void stub_init(struct stub *s, struct port *port, const struct stub_config *config, void *mem)
+{
+	memset(s, 0, sizeof(*s));
+	s->port = port;
+	s->config = *config;
+	s->cpus = port->ops->cpu_count(port);
+	s->cpu = mem;
+	s->server_mem = (uint8_t *)mem + s->cpus * sizeof(struct stub_cpu);
+	local_init(s);
+}
+
+bool stub_poll(struct stub *s)
+{
+	uint32_t number;
+	bool wanted;
+
+	if (!stub_swap(&s->owner, 0, OWNER_POLL))
+		return false;
+	number = session_number(s);
+	if (number && number == s->session)
+		session_listen(s);
+	wanted = number != s->session || (number && (s->break_wanted || session_lost(s)));
+	stub_store(&s->owner, 0);
+	return wanted;
+}
+
+void stub_shutdown(struct stub *s)
+{
+	while (!stub_swap(&s->owner, 0, OWNER_POLL))
+		s->port->ops->relax(s->port);
+	/*
+	 * The CPUs run. Putting one byte back is safe nevertheless: who still fetches the int3 ends
+	 * up in stub_trap, which knows it as a ghost.
+	 */
+	if (s->session)
+		session_end(s, "unloading");
+	stub_store(&s->owner, 0);
+}

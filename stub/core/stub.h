@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The in-guest stub: an RSP session on behalf of the machine it runs on. Freestanding; the
+ * environment is behind struct port (port.h). No allocation, no globals: the caller gives the
+ * memory.
+ *
+ * One CPU at a time owns the stub: the one that stopped the machine, or that is stepping. It
+ * serves the debugger inside its trap handler; all others wait in theirs, each with its
+ * registers in struct stub_cpu. CPUs that do not come when called are named, not waited for.
+ */
+#ifndef STUB_CORE_STUB_H
+#define STUB_CORE_STUB_H
+
+#include "protocol/rsp_server.h"
+#include "stub/core/port.h"
+
+enum stub_limits {
+	STUB_PACKET_BYTES = 0x10000 + 64, /* PacketSize of the stub's server */
+	STUB_POINTS_MAX = 256,		  /* int3s at a time */
+	STUB_ROUND_UP_MS = 1000,	  /* how long CPUs may take to answer an NMI */
+	STUB_STEP_MS = 100, /* then the others run: the instruction may be waiting for one */
+	STUB_WHY_BYTES = 160,
+	STUB_INPUT_BYTES = 4096,
+};
+
+/* Why a CPU comes into the stub. */
+enum stub_cause {
+	STUB_INT3,     /* #BP; rip is behind the int3 */
+	STUB_DEBUG,    /* #DB with DR6.BS */
+	STUB_HW_POINT, /* a hardware point hit: trap.slot */
+	STUB_ROUND_UP, /* NMI sent by kick */
+	STUB_BREAK,    /* the debugger asked: what stub_poll wanted */
+	STUB_FATAL,    /* oops, panic: trap.signal and trap.text say which */
+};
+
+struct stub_trap {
+	enum stub_cause cause;
+	unsigned int slot;
+	enum target_signal signal;
+	const char *text; /* lives until the CPU returns */
+};
+
+enum stub_verdict {
+	STUB_NOT_MINE, /* the environment's own: nothing was changed */
+	STUB_MINE,     /* go on with the registers as they are now */
+};
+
+/* A CPU goes in by itself, is let out by the owner, and may be caught again until it is out. */
+enum stub_presence { STUB_OUT, STUB_HELD, STUB_LET_OUT };
+
+struct stub_cpu {
+	struct x86_64_regs *regs; /* the interrupted ones, while held */
+	uint32_t presence;	  /* enum stub_presence, atomic */
+	bool missing;		  /* did not answer the last round-up */
+	enum target_action action;
+};
+
+struct stub_point {
+	bool used;  /* wanted by the debugger */
+	bool ghost; /* was there a moment ago: a CPU may still arrive from it */
+	uint8_t byte;
+	uint8_t skip; /* planted so many bytes behind addr: see points.c */
+	uint64_t addr;
+	uint64_t gpa; /* of the planted byte */
+};
+
+/* A step in progress (step.c). */
+struct stub_step {
+	bool active;
+	unsigned int cpu;
+	bool planted; /* a temporary int3 at `next` instead of TF */
+	uint8_t byte;
+	uint64_t next, next_gpa;
+	uint64_t from;	  /* rip before */
+	uint64_t started; /* now_ms */
+	bool had_if;
+	bool overdue; /* the others run meanwhile */
+	uint8_t kind; /* enum insn_kind of what is stepped */
+};
+
+struct stub_config {
+	unsigned int rights;	      /* enum rsp_right */
+	unsigned int idle_ms;	      /* without a beat for so long, the link is lost; 0: never */
+	bool stop_when_fatal;	      /* oops and panic stop the machine, debugger or not */
+	unsigned int fatal_wait_ms;   /* and wait so long for one; 0: for ever */
+	unsigned int cbit;	      /* position of the C-bit in page tables, 0: none */
+	uint64_t text_seg, text_link; /* see struct target */
+};
+
+struct stub {
+	struct target target; /* local.c */
+	struct port *port;
+	struct stub_config config;
+	struct rsp_server server;
+	/* CPU number + 1 of who owns the stub; 0: nobody, the machine runs. */
+	uint32_t owner;
+	uint32_t session; /* being served; 0: none */
+	uint32_t ended;	  /* number of the session that we ended last */
+	uint32_t beat;
+	uint64_t beat_ms;  /* when it changed last */
+	bool break_wanted; /* the debugger has interrupted the running machine */
+	bool stop_pending; /* `stop` is news for the server */
+	bool resumed;	   /* the server has resumed the machine; cpu[].action say how */
+	struct target_stop stop;
+	struct stub_cpu *cpu;
+	unsigned int cpus;
+	struct stub_step step;
+	struct stub_point point[STUB_POINTS_MAX];
+	struct port_hw hw[TARGET_HW_POINTS];
+	char why[STUB_WHY_BYTES];
+	size_t in_len;
+	uint8_t in[STUB_INPUT_BYTES];
+	void *server_mem;
+};
+
+/* Bytes of memory that stub_init needs for @cpus CPUs. */
+size_t stub_memory(unsigned int cpus);
+
+/* @mem: stub_memory() zeroed bytes, 8-byte aligned, living as long as the stub. */
+void stub_init(struct stub *s, struct port *port, const struct stub_config *config, void *mem);
+
+/*
+ * The CPU's trap: may stay for as long as the debugger looks around. Called with interrupts off.
+ * @regs: the interrupted registers; changed by the debugger when the verdict is STUB_MINE.
+ */
+enum stub_verdict stub_trap(struct stub *s, unsigned int cpu, const struct stub_trap *trap,
+			    struct x86_64_regs *regs) MUST_USE;
+
+/*
+ * While the machine runs, with interrupts off: looks at the link. True: the debugger wants the
+ * machine; the caller lets some CPU trap with STUB_BREAK.
+ */
+bool stub_poll(struct stub *s) MUST_USE;
+
+/* Before the port goes away, in no trap: ends the session and takes every int3 out. */
+void stub_shutdown(struct stub *s);
+
+#endif

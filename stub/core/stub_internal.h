@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/* Inside the stub's core: what its files ask of each other. One section a file. */
+#ifndef STUB_CORE_STUB_INTERNAL_H
+#define STUB_CORE_STUB_INTERNAL_H
+
+#include "stub/core/stub.h"
+
+enum {
+	INT3 = 0xcc,
+	EFLAGS_TF = 1 << 8,
+	EFLAGS_IF = 1 << 9,
+	CS_RPL = 3, /* user mode when set */
+};
+
+/* Loads and stores of what several CPUs look at. */
+#define stub_load(p)	 __atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define stub_store(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
+
+static inline bool stub_swap(uint32_t *p, uint32_t from, uint32_t to)
+{
+	return __atomic_compare_exchange_n(p, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE);
+}
+
+static inline bool stub_user_mode(const struct x86_64_regs *regs)
+{
+	return x86_64_get(regs, X86_64_cs) & CS_RPL;
+}
+
+/* The registers of a CPU that is held or owns the stub; NULL for others. */
+static inline struct x86_64_regs *stub_regs(const struct stub *s, unsigned int cpu)
+{
+	return stub_load(&s->cpu[cpu].presence) == STUB_HELD ? s->cpu[cpu].regs : NULL;
+}
+
+/* --- session.c --- */
+
+/* Serves the debugger until it lets the machine go (s->resumed) or nobody is there any more. */
+void session_serve(struct stub *s);
+/* The number of the session on the link, 0: none. */
+uint32_t session_number(struct stub *s);
+/* Takes in what the debugger says to a running machine. */
+void session_listen(struct stub *s);
+bool session_lost(struct stub *s);
+/* Everything as it was before the session. */
+void session_end(struct stub *s, const char *why);
+
+/* --- memory.c: as target_mem_ops say; with and without what the debugger must not see --- */
+
+int memory_read(struct stub *s, const struct x86_64_regs *regs, enum target_space space,
+		uint64_t addr, void *buf, size_t len);
+int memory_write(struct stub *s, const struct x86_64_regs *regs, enum target_space space,
+		 uint64_t addr, const void *buf, size_t len);
+int memory_region(struct stub *s, const struct x86_64_regs *regs, uint64_t addr,
+		  struct target_region *ret);
+/* Where code at @addr lies; ST_FAULT for what is not executable kernel memory. */
+int memory_text(struct stub *s, const struct x86_64_regs *regs, uint64_t addr, uint64_t *gpa);
+
+/* --- points.c --- */
+
+/* The point whose int3 a CPU ran into when its pc is @pc; NULL: none of ours. */
+struct stub_point *points_at(struct stub *s, uint64_t pc);
+int points_insert(struct stub *s, enum target_point type, uint64_t addr, unsigned int len);
+int points_remove(struct stub *s, enum target_point type, uint64_t addr, unsigned int len);
+void points_clear(struct stub *s);
+/* Readers of [gpa, gpa + len) see what the guest has there; writers change that. */
+void points_hide(const struct stub *s, uint64_t gpa, uint8_t *buf, size_t len);
+void points_keep(struct stub *s, uint64_t gpa, uint8_t *buf, size_t len);
+
+/* --- step.c --- */
+
+/* Prepares a step of @cpu. 1: it has been done already, without running anything. */
+int step_begin(struct stub *s, unsigned int cpu);
+/* Whether a trap at @pc, behind an int3, is the end of the step. */
+bool step_arrives(const struct stub *s, unsigned int cpu, uint64_t pc);
+/* Repairs what the step has changed in memory and in @regs; NULL: the CPU has not come back. */
+void step_end(struct stub *s, struct x86_64_regs *regs);
+/* Called by waiting CPUs: an instruction that takes long may be waiting for them. */
+void step_watch(struct stub *s);
+
+/* --- local.c --- */
+
+void local_init(struct stub *s);
+/* Keeps @why (text) as the explanation of @status and returns @status. */
+int local_fail(struct stub *s, int status, const char *why);
+
+#endif
