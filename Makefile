@@ -45,6 +45,8 @@ FUZZ_CFLAGS = $(BASE) -O1 -g -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined \
 # --- sources: a folder is a compile domain ---
 PROTOCOL_C := $(wildcard protocol/*.c)
 STUB_C	:= $(wildcard stub/core/*.c)
+MODULE_FILES := $(filter-out protocol/rsp_client.%,\
+	   $(wildcard protocol/*.[ch] protocol/*.def stub/core/*.[ch] stub/linux/*.[ch]))
 HOST_C	:= $(wildcard host/*.c host/*/*.c)
 FAKE_C	:= $(wildcard tests/fake/*.c)
 UNIT_C	:= $(wildcard tests/unit/test_*.c)
@@ -122,17 +124,57 @@ $(GUEST)/init: tests/guest/linux/init.c
 	$(call say,GUEST,$@)gcc -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -static -s -o $@ $<
 
 $(GUEST_INITRAMFS): $(GUEST)/init tests/guest/linux/mkinitramfs.py
-	$(call say,GUEST,$@)$(PYTHON) tests/guest/linux/mkinitramfs.py $< $@
+	$(call say,GUEST,$@)$(PYTHON) tests/guest/linux/mkinitramfs.py $@ init=$<
 
 # The stock Debian kernel and its symbols: vmlinuz, vmlinux and, written last, release.
 $(GUEST)/release: tests/guest/fetch-kernel.sh
 	$(call say,GUEST,$(GUEST)/vmlinuz)tests/guest/fetch-kernel.sh $(GUEST)
 
+# --- bare metal ---
+# The in-guest stub without an operating system: protocol/ and stub/core as everywhere, stub/baremetal
+# as their environment and a guest to debug (docs/porting.md).
+BARE_C	:= $(wildcard stub/baremetal/*.c)
+BARE_S	:= $(wildcard stub/baremetal/*.S)
+BARE_O	:= $(patsubst %.c,$(B)/fs/%.o,$(PROTOCOL_C) $(STUB_C) $(BARE_C)) $(patsubst %.S,$(B)/fs/%.o,$(BARE_S))
+STUB_BARE := $(GUEST)/stub-bare.elf
+
+stub-bare: $(STUB_BARE) ## Build the bare-metal guest with the stub in it
+
+$(B)/fs/stub/baremetal/%.o: stub/baremetal/%.S stub/baremetal/layout.h
+	@mkdir -p $(@D)
+	$(call say,AS,$<)$(CC) -I. -g -c -o $@ $<
+
+$(STUB_BARE): $(BARE_O) stub/baremetal/link.ld stub/baremetal/layout.h
+	@mkdir -p $(@D)
+	$(call say,GUEST,$@)$(CC) -E -P -x c -o $(@D)/stub-bare.ld stub/baremetal/link.ld
+	$(Q)$(CC) $(TINY_LDFLAGS) -T $(@D)/stub-bare.ld -o $@ $(BARE_O)
+
+# --- stub guests ---
+# Stock kernels that debug themselves: an initramfs a kernel with the stub's module and a specimen.
+STUB_KINDS := cloud generic next
+KIND_META_generic := linux-image-amd64
+KIND_META_next := linux-image-6.12-cloud-amd64
+stub-guests: $(STUB_KINDS:%=$(GUEST)/%/stub.gz) ## Build the Linux guests that hold the stub
+
+$(GUEST)/stub-init: tests/guest/stub/init.c
+	@mkdir -p $(@D)
+	$(call say,GUEST,$@)gcc -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -static -s -o $@ $<
+
+$(GUEST)/cloud/release: $(GUEST)/release
+	@mkdir -p $(@D)
+	$(Q)ln -sf ../vmlinuz ../vmlinux $(@D)/ && cp $< $@
+$(GUEST)/generic/release $(GUEST)/next/release: $(GUEST)/%/release: tests/guest/fetch-kernel.sh
+	$(call say,GUEST,$(@D)/vmlinuz)tests/guest/fetch-kernel.sh $(@D) $(KIND_META_$*)
+
+$(GUEST)/%/stub.gz: $(GUEST)/%/release $(GUEST)/stub-init tests/guest/stub/specimen.c \
+		tests/guest/linux/mkinitramfs.py $(MODULE_FILES) stub/linux/Kbuild.in
+	$(call say,GUEST,$@)PYTHON=$(PYTHON) tests/guest/stub/build.sh $(B) $(@D)
+
 # --- packages ---
 BUILD_DEPS := gcc libc6-dev libjansson-dev python3
-DEMO_DEPS := $(BUILD_DEPS) gdb libseccomp-dev libssl-dev qemu-system-x86
+DEMO_DEPS := $(BUILD_DEPS) gdb kmod libseccomp-dev libssl-dev linux-headers-cloud-amd64 qemu-system-x86
 CHECK_DEPS := $(DEMO_DEPS) clang libclang-rt-14-dev libcmocka-dev gdbserver lldb-19 groff man-db \
-	   clang-format shellcheck cppcheck linux-headers-cloud-amd64
+	   clang-format shellcheck cppcheck linux-headers-amd64 linux-headers-6.12-cloud-amd64
 
 deps: ## Install the Debian packages that building and testing need
 	$(Q)tests/deps.sh $(CHECK_DEPS)
@@ -149,25 +191,25 @@ demo-run: $(B)/cvmdbg $(B)/sevsim guests
 # The archive last: it fills in what the test does not define itself.
 objects_first = $(filter %.o,$(1)) $(filter %.a,$(1))
 
-$(B)/unit/%: $(B)/host/tests/unit/%.o $(call host_o,$(FAKE_C)) $(B)/agent.a $(PROTOCOL_O)
+$(B)/unit/%: $(B)/host/tests/unit/%.o $(call host_o,$(FAKE_C)) $(B)/agent.a $(STUB_O) $(PROTOCOL_O)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(HOST_CFLAGS) -o $@ $(call objects_first,$^) $(HOST_LIBS) -lcmocka
 
 # On an encrypted VM made of memory.
 $(B)/unit/test_points $(B)/unit/test_keeper: $(call host_o,$(filter-out %/backends.c %/conformance.c,$(CONFORMANCE_C)))
 
-$(B)/conformance: $(call host_o,$(CONFORMANCE_C) $(FAKE_C)) $(B)/agent.a $(PROTOCOL_O)
+$(B)/conformance: $(call host_o,$(CONFORMANCE_C) $(FAKE_C)) $(B)/agent.a $(STUB_O) $(PROTOCOL_O)
 	$(call say,LD,$@)$(CC) $(HOST_CFLAGS) -o $@ $(call objects_first,$^) $(HOST_LIBS) -lcmocka
 
 # Recorded sessions: the player, and the server that real debuggers talk to when they are recorded.
-$(B)/replay/%: $(B)/host/tests/replay/%.o $(call host_o,$(FAKE_C)) $(B)/agent.a $(PROTOCOL_O)
+$(B)/replay/%: $(B)/host/tests/replay/%.o $(call host_o,$(FAKE_C)) $(B)/agent.a $(STUB_O) $(PROTOCOL_O)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(HOST_CFLAGS) -o $@ $(call objects_first,$^) $(HOST_LIBS)
 
 record: $(B)/replay/fake_server ## Record the transcripts of tests/replay anew, with real gdb and lldb
 	$(Q)tests/replay/record.sh $<
 
-$(B)/fuzz/%: tests/fuzz/%.c $(PROTOCOL_C) $(filter-out host/main.c,$(HOST_C)) $(FAKE_C)
+$(B)/fuzz/%: tests/fuzz/%.c $(PROTOCOL_C) $(STUB_C) $(filter-out host/main.c,$(HOST_C)) $(FAKE_C)
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)$(CLANG) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) -DCVMDBG_VERSION='"$(VERSION)"' -o $@ $^ $(HOST_LIBS)
 
@@ -233,7 +275,6 @@ kernel-objects: ## Compile protocol/ as kernel code against KDIR
 # Staged by links in a folder a kernel release, so that nothing lands beside the sources.
 KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
 MODULE	= $(abspath $(B))/module-$(KRELEASE)
-MODULE_FILES := $(wildcard protocol/*.[ch] protocol/*.def stub/core/*.[ch] stub/linux/*.[ch])
 # $(1): folder that becomes the module's source tree, with links (or $(2)=cp: copies).
 stage_module = for f in $(MODULE_FILES); do mkdir -p $(1)/$${f%/*}; $(or $(2),ln -sf) $(abspath .)/$$f $(1)/$$f; done; \
 	sed 's|@OBJECTS@|$(sort $(patsubst %.c,%.o,$(filter %.c,$(MODULE_FILES))))|' stub/linux/Kbuild.in > $(1)/Kbuild
@@ -273,7 +314,7 @@ clean: ## Remove everything generated
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 20
 
-.PHONY: all fences size deps demo-deps demo demo-run guests check check-all check-fast check-integration record \
-	tests-built check-hw support-matrix support-matrix-fresh install asan fuzz bench lint kernel-objects module dkms-deb clean help
+.PHONY: all fences size deps demo-deps demo demo-run guests stub-guests check check-all check-fast check-integration record \
+	tests-built check-hw support-matrix support-matrix-fresh install asan fuzz bench lint kernel-objects module dkms-deb stub-bare clean help
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -15,7 +15,7 @@ static bool is_space(char c)
 	return c == ' ' || c == '\t';
 }
 
-static void skip_spaces(const char **line)
+static void skip_blanks(const char **line)
 {
 	while (is_space(**line))
 		(*line)++;
@@ -25,7 +25,7 @@ bool monitor_word(const char **line, const char *word)
 {
 	const char *p = *line;
 
-	skip_spaces(&p);
+	skip_blanks(&p);
 	while (*word && *p == *word) {
 		p++;
 		word++;
@@ -51,7 +51,7 @@ bool monitor_number(const char **line, uint64_t *ret)
 	unsigned int base = 10;
 	uint64_t value = 0;
 
-	skip_spaces(&p);
+	skip_blanks(&p);
 	if (p[0] == '0' && (p[1] | 0x20) == 'x' && digit(p[2]) < 16) {
 		base = 16;
 		p += 2;

@@ -103,7 +103,7 @@ int rsp_client_read_mem(struct rsp_client *c, uint64_t addr, size_t len)
 	struct rsp_out out;
 
 	begin(c, &out);
-	rsp_out_char(&out, 'm');
+	rsp_out_char(&out, c->ours ? 'x' : 'm');
 	rsp_out_hex(&out, addr);
 	rsp_out_char(&out, ',');
 	rsp_out_hex(&out, len);
@@ -286,6 +286,13 @@ int rsp_client_take_mem(const struct rsp_client *c, void *buf, size_t len)
 
 	if (status)
 		return status;
+	if (c->ours) {
+		n = buf_left(&b) - 1;
+		if (!buf_skip_char(&b, 'b') || n > len)
+			return ST_SYNTAX;
+		memcpy(buf, b.pos, n);
+		return (int)n;
+	}
 	if (buf_left(&b) % 2 || n > len || !buf_get_hex_bytes(&b, buf, n))
 		return ST_SYNTAX;
 	return (int)n;
@@ -311,16 +318,14 @@ static bool take_reg(const struct rsp_client *c, unsigned int reg, struct x86_64
 
 int rsp_client_take_regs(const struct rsp_client *c, struct x86_64_regs *ret)
 {
-	struct x86_64_regs regs;
 	int reg, status = reply_error(c);
 
 	if (status)
 		return status;
-	x86_64_regs_clear(&regs);
+	x86_64_regs_clear(ret);
 	for (reg = 0; reg < X86_64_REGS; reg++)
-		if (!take_reg(c, (unsigned int)reg, &regs))
+		if (!take_reg(c, (unsigned int)reg, ret))
 			return ST_SYNTAX;
-	*ret = regs;
 	return 0;
 }
 

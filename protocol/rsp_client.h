@@ -27,7 +27,7 @@ struct rsp_client {
 	size_t packet_size; /* the server's PacketSize, data characters */
 	char ack_due;	    /* '+' or '-' after a packet, else 0 */
 	bool noack, multiprocess, vcont;
-	bool ours; /* the server is this project's: it knows vCont;r and qMemoryRegionInfo */
+	bool ours; /* the server is this project's: it knows x, vCont;r and qMemoryRegionInfo */
 	/* Where each of our registers sits in the server's g packet; from its target.xml. */
 	uint16_t g_offset[X86_64_REGS]; /* UINT16_MAX: not there */
 	uint16_t g_number[X86_64_REGS]; /* the server's register number for p/P; UINT16_MAX: none */
@@ -64,6 +64,7 @@ int rsp_client_monitor(struct rsp_client *c, const char *command) MUST_USE;
  * ...). */
 int rsp_client_take_ok(const struct rsp_client *c) MUST_USE;
 int rsp_client_take_mem(const struct rsp_client *c, void *buf, size_t len) MUST_USE;
+/* *ret is spoilt on failure. */
 int rsp_client_take_regs(const struct rsp_client *c, struct x86_64_regs *ret) MUST_USE;
 int rsp_client_take_stop(const struct rsp_client *c, struct target_stop *ret) MUST_USE;
 void rsp_client_take_supported(struct rsp_client *c);

@@ -139,7 +139,7 @@ static uint64_t next_signed(struct decoder *d, unsigned int bytes)
 
 	for (i = 0; i < bytes; i++)
 		value |= (uint64_t)next(d) << (8 * i);
-	if (bytes < 8 && (value & 1ull << (8 * bytes - 1)))
+	if (bytes && bytes < 8 && (value & 1ull << (8 * bytes - 1)))
 		value |= ~0ull << (8 * bytes);
 	return value;
 }

@@ -44,7 +44,7 @@ static int local_read(struct target *t, unsigned int vcpu, enum target_space spa
 	const struct x86_64_regs *regs = tables_of(s, vcpu);
 
 	s->why[0] = '\0';
-	return regs ? memory_read(s, regs, space, addr, buf, len) : ST_NOREGS;
+	return regs ? guarded_read(s, regs, space, addr, buf, len) : ST_NOREGS;
 }
 
 static int local_region(struct target *t, unsigned int vcpu, uint64_t addr,
@@ -53,7 +53,7 @@ static int local_region(struct target *t, unsigned int vcpu, uint64_t addr,
 	struct stub *s = to_stub(t);
 	const struct x86_64_regs *regs = tables_of(s, vcpu);
 
-	return regs ? memory_region(s, regs, addr, ret) : ST_NOREGS;
+	return regs ? guarded_region(s, regs, addr, ret) : ST_NOREGS;
 }
 
 static int local_write(struct target *t, unsigned int vcpu, enum target_space space, uint64_t addr,
@@ -63,7 +63,7 @@ static int local_write(struct target *t, unsigned int vcpu, enum target_space sp
 	const struct x86_64_regs *regs = tables_of(s, vcpu);
 
 	s->why[0] = '\0';
-	return regs ? memory_write(s, regs, space, addr, buf, len) : ST_NOREGS;
+	return regs ? guarded_write(s, regs, space, addr, buf, len) : ST_NOREGS;
 }
 
 /* --- registers --- */
@@ -144,12 +144,12 @@ static int local_insert(struct target *t, enum target_point type, uint64_t addr,
 	struct stub *s = to_stub(t);
 
 	s->why[0] = '\0';
-	return points_insert(s, type, addr, len);
+	return breaks_insert(s, type, addr, len);
 }
 
 static int local_remove(struct target *t, enum target_point type, uint64_t addr, unsigned int len)
 {
-	return points_remove(to_stub(t), type, addr, len);
+	return breaks_remove(to_stub(t), type, addr, len);
 }
 
 static unsigned int local_count(struct target *t)
@@ -170,7 +170,7 @@ static int local_name(struct target *t, unsigned int vcpu, char *buf, size_t siz
 		b.pos++;
 	if (!s->port->ops->cpu_online(s->port, vcpu))
 		buf_put_text(&b, " [offline]");
-	else if (s->cpu[vcpu].missing)
+	else if (s->cpu[vcpu].missing && !stub_regs(s, vcpu))
 		buf_put_text(&b, " [does not answer]");
 	if (b.pos < b.end)
 		*b.pos = '\0';
@@ -277,4 +277,5 @@ void local_init(struct stub *s)
 	s->target.text_seg = s->config.text_seg;
 	s->target.text_link = s->config.text_link;
 	s->target.va_bits = 48;
+	s->target.avx = s->config.avx;
 }

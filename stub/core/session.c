@@ -57,7 +57,7 @@ static void begin(struct stub *s, uint32_t number)
 
 void session_end(struct stub *s, const char *why)
 {
-	points_clear(s);
+	breaks_clear(s);
 	s->ended = s->session;
 	s->session = 0;
 	s->break_wanted = false;
@@ -129,13 +129,23 @@ static void wait_for_debugger(struct stub *s)
 		s->port->ops->relax(s->port);
 }
 
+/* A range of steps may never end, and nobody else listens meanwhile: an interrupt ends it. */
+static void tell_stop(struct stub *s)
+{
+	session_listen(s);
+	if (s->break_wanted && s->stop.kind == TARGET_STOP_STEP)
+		s->stop = (struct target_stop){ .signal = TARGET_SIGINT, .vcpu = s->stop.vcpu };
+	s->break_wanted = false;
+	(void)rsp_server_poll_target(&s->server);
+}
+
 void session_serve(struct stub *s)
 {
 	s->resumed = false;
 	if (!follow(s) && s->stop.text)
 		wait_for_debugger(s);
 	if (s->session && s->stop_pending && s->server.state == RSP_SERVER_RUNNING)
-		(void)rsp_server_poll_target(&s->server);
+		tell_stop(s);
 	while (!s->resumed && follow(s)) {
 		if (flush(s))
 			receive(s);

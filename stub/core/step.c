@@ -15,7 +15,7 @@ static void plant(struct stub *s, const struct x86_64_regs *regs, uint64_t next)
 	const uint8_t int3 = INT3;
 	const char *why;
 
-	if (memory_text(s, regs, next, &step->next_gpa) || port->text_check(s->port, next, &why) ||
+	if (guarded_text(s, regs, next, &step->next_gpa) || port->text_check(s->port, next, &why) ||
 	    port->phys_read(s->port, step->next_gpa, &step->byte, 1) || step->byte == INT3)
 		return; /* TF then: a step too far is better than none */
 	step->next = next;
@@ -41,20 +41,20 @@ static bool touches_device(struct stub *s, const struct x86_64_regs *regs, const
 {
 	uint8_t byte;
 
-	return insn->mem &&
-	       (memory_read(s, regs, TARGET_VIRT, insn->operand, &byte, 1) != 1 ||
-		memory_read(s, regs, TARGET_VIRT, insn->source, &byte, 1) != 1);
+	return insn->mem && (guarded_read(s, regs, TARGET_VIRT, insn->operand, &byte, 1) != 1 ||
+			     guarded_read(s, regs, TARGET_VIRT, insn->source, &byte, 1) != 1);
 }
 
 int step_begin(struct stub *s, unsigned int cpu)
 {
 	struct x86_64_regs *regs = s->cpu[cpu].regs;
-	uint64_t pc = x86_64_get(regs, X86_64_rip);
+	uint64_t pc = breaks_skip_nop(s, regs, x86_64_get(regs, X86_64_rip));
 	struct insn insn = { .kind = INSN_PLAIN };
 	uint8_t code[INSN_BYTES_MAX];
-	int n = memory_read(s, regs, TARGET_VIRT, pc, code, sizeof(code));
+	int n = guarded_read(s, regs, TARGET_VIRT, pc, code, sizeof(code));
 	bool known = n > 0 && !insn_decode(code, (size_t)n, regs, &insn);
 
+	x86_64_set(regs, X86_64_rip, pc);
 	/* Waiting for an interrupt that is held off would be for ever: waking up is allowed. */
 	if (known && insn.kind == INSN_HLT && !stub_user_mode(regs)) {
 		x86_64_set(regs, X86_64_rip, pc + insn.length);
@@ -90,11 +90,11 @@ static void mend_pushed(struct stub *s, const struct x86_64_regs *regs)
 	uint8_t raw[2];
 	uint16_t flags;
 
-	if (memory_read(s, regs, TARGET_VIRT, sp, raw, sizeof(raw)) != sizeof(raw))
+	if (guarded_read(s, regs, TARGET_VIRT, sp, raw, sizeof(raw)) != sizeof(raw))
 		return;
 	flags = (uint16_t)(get_le16(raw) & ~EFLAGS_TF);
 	put_le16(raw, (uint16_t)(flags | (s->step.had_if ? EFLAGS_IF : 0)));
-	(void)memory_write(s, regs, TARGET_VIRT, sp, raw, sizeof(raw));
+	(void)guarded_write(s, regs, TARGET_VIRT, sp, raw, sizeof(raw));
 }
 
 void step_end(struct stub *s, struct x86_64_regs *regs)
@@ -121,11 +121,15 @@ void step_watch(struct stub *s)
 	uint32_t owner = stub_load(&s->owner);
 	unsigned int i;
 
-	if (!s->step.active || s->step.overdue || owner != s->step.cpu + 1 ||
-	    stub_load(&s->cpu[s->step.cpu].presence) != STUB_OUT ||
-	    s->port->ops->now_ms(s->port) - s->step.started < STUB_STEP_MS)
+	if (!(owner & OWNER_STEPS) || (owner & OWNER_OVERDUE) ||
+	    !stub_swap(&s->owner, owner, OWNER_BRIEF))
 		return;
-	s->step.overdue = true;
-	for (i = 0; i < s->cpus; i++)
-		(void)stub_swap(&s->cpu[i].presence, STUB_HELD, STUB_LET_OUT);
+	/* The CPU that steps cannot end the step now: it waits for the ownership. */
+	if (stub_load(&s->cpu[s->step.cpu].presence) == STUB_OUT &&
+	    s->port->ops->now_ms(s->port) - s->step.started >= STUB_STEP_MS) {
+		owner |= OWNER_OVERDUE;
+		for (i = 0; i < s->cpus; i++)
+			stub_let_out(&s->cpu[i]);
+	}
+	stub_store(&s->owner, owner);
 }

@@ -2,8 +2,6 @@
 /* The stub's beginning and end, and what is done while the machine runs. */
 #include "stub_internal.h"
 
-enum { OWNER_POLL = 0xffffffff };
-
 /* Caller memory: | struct stub_cpu, one a CPU | the server's buffers | */
 size_t stub_memory(unsigned int cpus)
 {
@@ -23,22 +21,24 @@ void stub_init(struct stub *s, struct port *port, const struct stub_config *conf
 
 bool stub_poll(struct stub *s)
 {
-	uint32_t number;
+	uint32_t owner = stub_load(&s->owner), number;
 	bool wanted;
 
-	if (!stub_swap(&s->owner, 0, OWNER_POLL))
+	if ((owner && !(owner & OWNER_OVERDUE)) || !stub_swap(&s->owner, owner, OWNER_BRIEF))
 		return false;
 	number = session_number(s);
 	if (number && number == s->session)
 		session_listen(s);
 	wanted = number != s->session || (number && (s->break_wanted || session_lost(s)));
-	stub_store(&s->owner, 0);
+	stub_store(&s->owner, owner);
 	return wanted;
 }
 
 void stub_shutdown(struct stub *s)
 {
-	while (!stub_swap(&s->owner, 0, OWNER_POLL))
+	unsigned int i;
+
+	while (!stub_swap(&s->owner, 0, OWNER_BRIEF))
 		s->port->ops->relax(s->port);
 	/*
 	 * The CPUs run. Putting one byte back is safe nevertheless: who still fetches the int3 ends
@@ -46,5 +46,7 @@ void stub_shutdown(struct stub *s)
 	 */
 	if (s->session)
 		session_end(s, "unloading");
+	for (i = 0; i < s->cpus; i++)
+		stub_let_out(&s->cpu[i]); /* whom the debugger has stopped while others run */
 	stub_store(&s->owner, 0);
 }

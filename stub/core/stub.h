@@ -45,8 +45,12 @@ enum stub_verdict {
 	STUB_MINE,     /* go on with the registers as they are now */
 };
 
-/* A CPU goes in by itself, is let out by the owner, and may be caught again until it is out. */
-enum stub_presence { STUB_OUT, STUB_HELD, STUB_LET_OUT };
+/*
+ * A CPU goes in by itself (waits), is kept by an owner that counts on it, is let out by the owner,
+ * and may be kept again until it is out. While it only waits and there is no owner it goes by
+ * itself.
+ */
+enum stub_presence { STUB_OUT, STUB_WAITS, STUB_KEPT, STUB_LET_OUT };
 
 struct stub_cpu {
 	struct x86_64_regs *regs; /* the interrupted ones, while held */
@@ -59,7 +63,7 @@ struct stub_point {
 	bool used;  /* wanted by the debugger */
 	bool ghost; /* was there a moment ago: a CPU may still arrive from it */
 	uint8_t byte;
-	uint8_t skip; /* planted so many bytes behind addr: see points.c */
+	uint8_t skip; /* planted so many bytes behind addr: see breaks.c */
 	uint64_t addr;
 	uint64_t gpa; /* of the planted byte */
 };
@@ -74,7 +78,6 @@ struct stub_step {
 	uint64_t from;	  /* rip before */
 	uint64_t started; /* now_ms */
 	bool had_if;
-	bool overdue; /* the others run meanwhile */
 	uint8_t kind; /* enum insn_kind of what is stepped */
 };
 
@@ -83,6 +86,7 @@ struct stub_config {
 	unsigned int idle_ms;	      /* without a beat for so long, the link is lost; 0: never */
 	bool stop_when_fatal;	      /* oops and panic stop the machine, debugger or not */
 	unsigned int fatal_wait_ms;   /* and wait so long for one; 0: for ever */
+	bool avx;		      /* the port supplies ymm0h-ymm15h */
 	unsigned int cbit;	      /* position of the C-bit in page tables, 0: none */
 	uint64_t text_seg, text_link; /* see struct target */
 };
@@ -92,8 +96,7 @@ struct stub {
 	struct port *port;
 	struct stub_config config;
 	struct rsp_server server;
-	/* CPU number + 1 of who owns the stub; 0: nobody, the machine runs. */
-	uint32_t owner;
+	uint32_t owner;	  /* who owns the stub: enum stub_owner; 0: nobody, the machine runs */
 	uint32_t session; /* being served; 0: none */
 	uint32_t ended;	  /* number of the session that we ended last */
 	uint32_t beat;

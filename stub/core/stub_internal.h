@@ -12,6 +12,18 @@ enum {
 	CS_RPL = 3, /* user mode when set */
 };
 
+/*
+ * The owner is a CPU's number + 1 while that one serves. A CPU that steps owns the stub on its way
+ * and says so, for then it is not inside: others may have a brief look.
+ */
+enum stub_owner {
+	OWNER_STEPS = 1 << 16,
+	OWNER_OVERDUE = 1 << 17, /* the step takes long: the others run meanwhile */
+	OWNER_BRIEF = 1 << 18,	 /* somebody looks at the link or at the step */
+};
+
+static_assert((unsigned int)VCPUS_MAX < (unsigned int)OWNER_STEPS, "CPU numbers and flags");
+
 /* Loads and stores of what several CPUs look at. */
 #define stub_load(p)	 __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define stub_store(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
@@ -21,15 +33,36 @@ static inline bool stub_swap(uint32_t *p, uint32_t from, uint32_t to)
 	return __atomic_compare_exchange_n(p, &from, to, false, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE);
 }
 
+/* Whether @owner is @cpu, in the middle of a step. */
+static inline bool stub_owner_steps(uint32_t owner, unsigned int cpu)
+{
+	return (owner & ~(uint32_t)OWNER_OVERDUE) == (OWNER_STEPS | (cpu + 1));
+}
+
 static inline bool stub_user_mode(const struct x86_64_regs *regs)
 {
 	return x86_64_get(regs, X86_64_cs) & CS_RPL;
 }
 
+/* Whether the CPU is inside, and not on its way out. */
+static inline bool stub_holds(const struct stub *s, unsigned int cpu)
+{
+	uint32_t presence = stub_load(&s->cpu[cpu].presence);
+
+	return presence == STUB_WAITS || presence == STUB_KEPT;
+}
+
 /* The registers of a CPU that is held or owns the stub; NULL for others. */
 static inline struct x86_64_regs *stub_regs(const struct stub *s, unsigned int cpu)
 {
-	return stub_load(&s->cpu[cpu].presence) == STUB_HELD ? s->cpu[cpu].regs : NULL;
+	return stub_holds(s, cpu) ? s->cpu[cpu].regs : NULL;
+}
+
+/* Lets a CPU go that an owner keeps or that came too late to be kept. */
+static inline void stub_let_out(struct stub_cpu *c)
+{
+	if (!stub_swap(&c->presence, STUB_KEPT, STUB_LET_OUT))
+		(void)stub_swap(&c->presence, STUB_WAITS, STUB_LET_OUT);
 }
 
 /* --- session.c --- */
@@ -44,27 +77,29 @@ bool session_lost(struct stub *s);
 /* Everything as it was before the session. */
 void session_end(struct stub *s, const char *why);
 
-/* --- memory.c: as target_mem_ops say; with and without what the debugger must not see --- */
+/* --- guarded.c: as target_mem_ops say; with and without what the debugger must not see --- */
 
-int memory_read(struct stub *s, const struct x86_64_regs *regs, enum target_space space,
-		uint64_t addr, void *buf, size_t len);
-int memory_write(struct stub *s, const struct x86_64_regs *regs, enum target_space space,
-		 uint64_t addr, const void *buf, size_t len);
-int memory_region(struct stub *s, const struct x86_64_regs *regs, uint64_t addr,
-		  struct target_region *ret);
+int guarded_read(struct stub *s, const struct x86_64_regs *regs, enum target_space space,
+		 uint64_t addr, void *buf, size_t len);
+int guarded_write(struct stub *s, const struct x86_64_regs *regs, enum target_space space,
+		  uint64_t addr, const void *buf, size_t len);
+int guarded_region(struct stub *s, const struct x86_64_regs *regs, uint64_t addr,
+		   struct target_region *ret);
 /* Where code at @addr lies; ST_FAULT for what is not executable kernel memory. */
-int memory_text(struct stub *s, const struct x86_64_regs *regs, uint64_t addr, uint64_t *gpa);
+int guarded_text(struct stub *s, const struct x86_64_regs *regs, uint64_t addr, uint64_t *gpa);
 
-/* --- points.c --- */
+/* --- breaks.c --- */
 
 /* The point whose int3 a CPU ran into when its pc is @pc; NULL: none of ours. */
-struct stub_point *points_at(struct stub *s, uint64_t pc);
-int points_insert(struct stub *s, enum target_point type, uint64_t addr, unsigned int len);
-int points_remove(struct stub *s, enum target_point type, uint64_t addr, unsigned int len);
-void points_clear(struct stub *s);
+struct stub_point *breaks_at(struct stub *s, uint64_t pc);
+int breaks_insert(struct stub *s, enum target_point type, uint64_t addr, unsigned int len);
+int breaks_remove(struct stub *s, enum target_point type, uint64_t addr, unsigned int len);
+void breaks_clear(struct stub *s);
+/* Where a step of a CPU at @pc begins: behind the NOP of a function's first instruction. */
+uint64_t breaks_skip_nop(struct stub *s, const struct x86_64_regs *regs, uint64_t pc);
 /* Readers of [gpa, gpa + len) see what the guest has there; writers change that. */
-void points_hide(const struct stub *s, uint64_t gpa, uint8_t *buf, size_t len);
-void points_keep(struct stub *s, uint64_t gpa, uint8_t *buf, size_t len);
+void breaks_hide(const struct stub *s, uint64_t gpa, uint8_t *buf, size_t len);
+void breaks_keep(struct stub *s, uint64_t gpa, uint8_t *buf, size_t len);
 
 /* --- step.c --- */
 

@@ -25,14 +25,14 @@ static bool is_int3(struct stub *s, const struct x86_64_regs *regs, uint64_t pc)
 {
 	uint8_t byte = INT3;
 
-	return memory_read(s, regs, TARGET_VIRT, pc, &byte, 1) != 1 || byte == INT3;
+	return guarded_read(s, regs, TARGET_VIRT, pc, &byte, 1) != 1 || byte == INT3;
 }
 
 static enum arrival int3(struct stub *s, unsigned int cpu, struct x86_64_regs *regs,
 			 struct target_stop *stop)
 {
 	uint64_t pc = x86_64_get(regs, X86_64_rip) - 1;
-	const struct stub_point *point = points_at(s, pc);
+	const struct stub_point *point = breaks_at(s, pc);
 
 	if (step_arrives(s, cpu, pc)) {
 		x86_64_set(regs, X86_64_rip, pc);
@@ -63,7 +63,9 @@ static enum arrival debug(struct stub *s, unsigned int cpu, struct x86_64_regs *
 	return flags & EFLAGS_TF ? ARRIVAL_FOREIGN : ARRIVAL_DONE;
 }
 
-static enum arrival hw_point(struct stub *s, const struct stub_trap *trap, struct target_stop *stop)
+/* @hit: the point as it was when the CPU came; while it waited the slot may have got another. */
+static enum arrival hw_point(struct stub *s, const struct stub_trap *trap,
+			     const struct port_hw *hit, struct target_stop *stop)
 {
 	static const enum target_stop_kind kinds[TARGET_POINTS] = {
 		[TARGET_POINT_HW] = TARGET_STOP_HWBREAK,
@@ -73,7 +75,7 @@ static enum arrival hw_point(struct stub *s, const struct stub_trap *trap, struc
 	};
 	const struct port_hw *hw = &s->hw[trap->slot % TARGET_HW_POINTS];
 
-	if (!hw->used)
+	if (!hw->used || hw->type != hit->type || hw->addr != hit->addr)
 		return ARRIVAL_DONE; /* removed meanwhile */
 	stop->kind = kinds[hw->type];
 	stop->addr = hw->addr;
@@ -81,7 +83,8 @@ static enum arrival hw_point(struct stub *s, const struct stub_trap *trap, struc
 }
 
 static enum arrival classify(struct stub *s, unsigned int cpu, const struct stub_trap *trap,
-			     struct x86_64_regs *regs, struct target_stop *stop)
+			     const struct port_hw *hit, struct x86_64_regs *regs,
+			     struct target_stop *stop)
 {
 	*stop = (struct target_stop){ .signal = TARGET_SIGTRAP, .vcpu = cpu };
 	switch (trap->cause) {
@@ -90,7 +93,7 @@ static enum arrival classify(struct stub *s, unsigned int cpu, const struct stub
 	case STUB_DEBUG:
 		return debug(s, cpu, regs, stop);
 	case STUB_HW_POINT:
-		return hw_point(s, trap, stop);
+		return hw_point(s, trap, hit, stop);
 	case STUB_BREAK:
 		stop->signal = TARGET_SIGINT;
 		return ARRIVAL_AGAIN;
@@ -111,33 +114,44 @@ static void leave(struct stub *s, unsigned int cpu)
 	s->port->ops->leaving(s->port, cpu);
 }
 
-/* Whether the CPU may go: it was let out, or the owner had finished before it came. */
-static bool may_go(struct stub *s, struct stub_cpu *c)
+/*
+ * Whether the CPU may go: it was let out, or the owner had finished before it came, or it steps
+ * and somebody had a brief look when it came back.
+ */
+static bool may_go(struct stub *s, unsigned int cpu)
 {
+	struct stub_cpu *c = &s->cpu[cpu];
+	uint32_t owner = stub_load(&s->owner);
+
 	if (stub_swap(&c->presence, STUB_LET_OUT, STUB_OUT))
 		return true;
-	return !stub_load(&s->owner) && c->action != TARGET_HOLD &&
-	       stub_swap(&c->presence, STUB_HELD, STUB_OUT);
+	if (stub_owner_steps(owner, cpu))
+		return stub_swap(&c->presence, STUB_WAITS, STUB_OUT);
+	return !owner && c->action != TARGET_HOLD && stub_swap(&c->presence, STUB_WAITS, STUB_OUT);
 }
 
 static void hold(struct stub *s, unsigned int cpu, struct x86_64_regs *regs)
 {
-	struct stub_cpu *c = &s->cpu[cpu];
+	uint64_t now = s->port->ops->now_ms(s->port), watched = now;
 
-	c->regs = regs;
-	stub_store(&c->presence, STUB_HELD);
-	while (!may_go(s, c)) {
-		step_watch(s);
+	s->cpu[cpu].regs = regs;
+	stub_store(&s->cpu[cpu].presence, STUB_WAITS);
+	while (!may_go(s, cpu)) {
+		now = s->port->ops->now_ms(s->port);
+		if (now != watched)
+			step_watch(s);
+		watched = now;
 		s->port->ops->relax(s->port);
 	}
 	leave(s, cpu);
 }
 
 /* A CPU that was let out and has not noticed yet is held again. */
-static bool catch (struct stub_cpu *c)
+static bool keep(struct stub_cpu *c)
 {
-	return stub_swap(&c->presence, STUB_LET_OUT, STUB_HELD) ||
-	       stub_load(&c->presence) == STUB_HELD;
+	return stub_swap(&c->presence, STUB_WAITS, STUB_KEPT) ||
+	       stub_swap(&c->presence, STUB_LET_OUT, STUB_KEPT) ||
+	       stub_load(&c->presence) == STUB_KEPT;
 }
 
 static void round_up(struct stub *s, unsigned int self)
@@ -147,13 +161,13 @@ static void round_up(struct stub *s, unsigned int self)
 
 	for (i = 0; i < s->cpus; i++) {
 		s->cpu[i].missing = false;
-		if (i != self && !catch (&s->cpu[i]) && s->port->ops->cpu_online(s->port, i))
+		if (i != self && !keep(&s->cpu[i]) && s->port->ops->cpu_online(s->port, i))
 			s->port->ops->kick(s->port, i);
 	}
 	for (i = 0; i < s->cpus; i++) {
 		if (i == self || !s->port->ops->cpu_online(s->port, i))
 			continue;
-		while (!catch (&s->cpu[i]) && !s->cpu[i].missing) {
+		while (!keep(&s->cpu[i]) && !s->cpu[i].missing) {
 			s->cpu[i].missing = s->port->ops->now_ms(s->port) > until;
 			s->port->ops->relax(s->port);
 		}
@@ -162,13 +176,13 @@ static void round_up(struct stub *s, unsigned int self)
 
 /* --- the owner --- */
 
-/* A break-in may take the machine from a step that does not end. */
-static bool take(struct stub *s, unsigned int cpu, const struct stub_trap *trap)
+/* From nobody, from a step of its own, or from a step that does not end. */
+static bool take(struct stub *s, unsigned int cpu)
 {
-	if (stub_load(&s->owner) == cpu + 1 || stub_swap(&s->owner, 0, cpu + 1))
-		return true;
-	return trap->cause == STUB_BREAK && s->step.overdue &&
-	       stub_swap(&s->owner, s->step.cpu + 1, cpu + 1);
+	uint32_t owner = stub_load(&s->owner);
+
+	return (!owner || (owner & OWNER_OVERDUE) || stub_owner_steps(owner, cpu)) &&
+	       stub_swap(&s->owner, owner, cpu + 1);
 }
 
 /* Whatever the stop was, a step ends with it. */
@@ -195,12 +209,13 @@ static bool find_step(const struct stub *s, unsigned int *ret)
 /* One CPU steps with the machine's ownership, all others wait. */
 static void go_step(struct stub *s, unsigned int self, unsigned int cpu)
 {
-	stub_store(&s->owner, cpu + 1);
 	if (cpu == self) {
 		stub_store(&s->cpu[self].presence, STUB_OUT);
 		leave(s, self);
+		stub_store(&s->owner, OWNER_STEPS | (cpu + 1));
 	} else {
 		stub_store(&s->cpu[cpu].presence, STUB_LET_OUT);
+		stub_store(&s->owner, OWNER_STEPS | (cpu + 1));
 		hold(s, self, s->cpu[self].regs);
 	}
 }
@@ -212,7 +227,7 @@ static void go_run(struct stub *s, unsigned int self)
 
 	for (i = 0; i < s->cpus; i++)
 		if (i != self && s->cpu[i].action != TARGET_HOLD)
-			(void)stub_swap(&s->cpu[i].presence, STUB_HELD, STUB_LET_OUT);
+			stub_let_out(&s->cpu[i]);
 	if (!stay) {
 		leave(s, self);
 		stub_store(&s->cpu[self].presence, STUB_OUT);
@@ -229,7 +244,7 @@ static void own(struct stub *s, unsigned int cpu, struct x86_64_regs *regs,
 	bool steps;
 
 	s->cpu[cpu].regs = regs;
-	stub_store(&s->cpu[cpu].presence, STUB_HELD);
+	stub_store(&s->cpu[cpu].presence, STUB_KEPT);
 	round_up(s, cpu);
 	finish_step(s);
 	s->break_wanted = false;
@@ -266,21 +281,22 @@ static enum stub_verdict round_up_arrives(struct stub *s, unsigned int cpu,
 enum stub_verdict stub_trap(struct stub *s, unsigned int cpu, const struct stub_trap *trap,
 			    struct x86_64_regs *regs)
 {
+	const struct port_hw hit = s->hw[trap->slot % TARGET_HW_POINTS];
 	struct target_stop stop;
 	enum arrival arrival;
 
 	/* A trap of a CPU that is inside already: spurious, or an NMI that crossed our way. */
-	if (cpu >= s->cpus || stub_load(&s->cpu[cpu].presence) == STUB_HELD)
+	if (cpu >= s->cpus || stub_holds(s, cpu))
 		return trap->cause == STUB_FATAL ? STUB_NOT_MINE : STUB_MINE;
 	if (trap->cause == STUB_ROUND_UP)
 		return round_up_arrives(s, cpu, regs);
 	for (;;) {
-		arrival = classify(s, cpu, trap, regs, &stop);
+		arrival = classify(s, cpu, trap, &hit, regs, &stop);
 		if (arrival == ARRIVAL_FOREIGN)
 			return STUB_NOT_MINE;
 		if (arrival == ARRIVAL_DONE)
 			return STUB_MINE;
-		if (take(s, cpu, trap))
+		if (take(s, cpu))
 			break;
 		hold(s, cpu, regs);
 		if (arrival == ARRIVAL_AGAIN)

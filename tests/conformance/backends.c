@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * The back ends under test. Remote and hybrid talk to their gdb server through the product's client
- * and server code; hybrid and psp work on an encrypted VM made of memory (fake_vm.h).
+ * and server code; hybrid and psp work on an encrypted VM made of memory (fake_vm.h), the stub runs
+ * inside a machine made of threads (stub_machine.h).
  */
 #include "tests/conformance/conformance.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "host/target/hybrid.h"
 #include "host/target/psp.h"
 #include "host/target/remote.h"
 #include "tests/conformance/fake_cpu.h"
 #include "tests/conformance/loopback.h"
+#include "tests/fake/stub_machine.h"
 #include "tests/fake/target_fake.h"
 
 /* --- hybrid and psp --- */
@@ -35,7 +39,7 @@ static struct target *open_backend(const struct backend *backend, enum sev_type 
 	if (psp_open(&vm->vm, PSP_AUTO, &vm->journal, &psp, &err))
 		return NULL;
 	config = (struct backend_config){ .vm = &vm->vm, .psp = psp, .journal = &vm->journal };
-	if (!backend->fits(&vm->vm) || backend->create(&config, &t, &err) ||
+	if (!backend->fits(&config) || backend->create(&config, &t, &err) ||
 	    backend->attach(t, &stop, &err))
 		return NULL;
 	return t;
@@ -88,6 +92,76 @@ static void close_remote(struct target *t)
 	close_hybrid(served);
 }
 
+/*
+ * --- stub: the in-guest stub as its user meets it, through the client at the other end of its link.
+ * Its operations work inside a trap only, so the suite cannot call them itself. ---
+ */
+
+enum { STUB_LOOK_US = 100 };
+
+static struct stub_machine *toy;
+static uint8_t toy_truth[CONFORMANCE_BYTES];
+
+static_assert((int)STUB_MACHINE_PLAIN_BYTES == (int)CONFORMANCE_BYTES,
+	      "the toy has the suite's memory");
+
+/* Polled: the machine's CPUs need time to answer. */
+static ssize_t toy_read(struct chan *c, void *buf, size_t len)
+{
+	size_t n = stub_machine_receive(toy, buf, len);
+
+	(void)c;
+	if (!n)
+		usleep(STUB_LOOK_US);
+	return (ssize_t)n;
+}
+
+static ssize_t toy_write(struct chan *c, const void *buf, size_t len)
+{
+	(void)c;
+	return (ssize_t)stub_machine_send(toy, buf, len);
+}
+
+static void toy_close(struct chan *c)
+{
+	close(c->rfd);
+	free(c);
+}
+
+static const struct chan_ops toy_chan_ops = {
+	.read = toy_read,
+	.write = toy_write,
+	.destroy = toy_close,
+};
+
+static struct target *open_stub(struct conformance_machine *ret)
+{
+	static const struct stub_config config = { .rights = RSP_RIGHT_ALL };
+	struct chan *chan = calloc(1, sizeof(*chan));
+	struct target *t;
+	struct err err = { .text = "" };
+
+	toy = stub_machine_create(2);
+	if (!stub_machine_peek(toy, STUB_MACHINE_PLAIN, toy_truth, sizeof(toy_truth)))
+		return NULL;
+	*ret = (struct conformance_machine){ .mapped = STUB_MACHINE_PLAIN,
+					     .unmapped = STUB_MACHINE_PLAIN - PAGE_BYTES,
+					     .truth = toy_truth };
+	stub_machine_start(toy, &config, true);
+	stub_machine_connect(toy);
+	chan->ops = &toy_chan_ops;
+	chan->rfd = chan->wfd = eventfd(1, EFD_CLOEXEC);
+	return remote_create(chan, &t, &err) ? NULL : t;
+}
+
+static void close_stub(struct target *t)
+{
+	remote_destroy(t);
+	if (!stub_machine_end(toy))
+		abort();
+	stub_machine_destroy(toy);
+}
+
 /* --- fake: the specimen of the server's unit tests keeps the contract as well --- */
 
 static struct target_fake fake;
@@ -116,5 +190,6 @@ const struct conformance_backend conformance_backends[] = {
 	{ "remote", open_remote, close_remote },
 	{ "hybrid", open_hybrid, close_hybrid },
 	{ "psp", open_psp, close_psp },
+	{ "stub", open_stub, close_stub },
 };
 const unsigned int conformance_backends_count = ARRAY_LEN(conformance_backends);

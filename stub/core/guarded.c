@@ -45,7 +45,7 @@ static size_t page_part(uint64_t addr, size_t len)
 	return len < left ? len : left;
 }
 
-int memory_read(struct stub *s, const struct x86_64_regs *regs, enum target_space space,
+int guarded_read(struct stub *s, const struct x86_64_regs *regs, enum target_space space,
 		uint64_t addr, void *buf, size_t len)
 {
 	size_t done = 0;
@@ -61,7 +61,7 @@ int memory_read(struct stub *s, const struct x86_64_regs *regs, enum target_spac
 			status = s->port->ops->phys_read(s->port, leaf.gpa.v, to, n);
 		if (status)
 			break;
-		points_hide(s, leaf.gpa.v, to, n);
+		breaks_hide(s, leaf.gpa.v, to, n);
 		done += n;
 	}
 	return done || !len ? (int)done : ST_FAULT;
@@ -86,7 +86,7 @@ static int writable(struct stub *s, const struct x86_64_regs *regs, enum target_
 }
 
 /* Read-only mappings are written as well, as debuggers expect of code. */
-int memory_write(struct stub *s, const struct x86_64_regs *regs, enum target_space space,
+int guarded_write(struct stub *s, const struct x86_64_regs *regs, enum target_space space,
 		 uint64_t addr, const void *buf, size_t len)
 {
 	enum { CHUNK = 256 };
@@ -104,13 +104,13 @@ int memory_write(struct stub *s, const struct x86_64_regs *regs, enum target_spa
 		if (status)
 			break;
 		memcpy(bytes, (const uint8_t *)buf + done, n);
-		points_keep(s, leaf.gpa.v, bytes, n);
+		breaks_keep(s, leaf.gpa.v, bytes, n);
 		status = s->port->ops->phys_write(s->port, leaf.gpa.v, bytes, n);
 	}
 	return status;
 }
 
-int memory_region(struct stub *s, const struct x86_64_regs *regs, uint64_t addr,
+int guarded_region(struct stub *s, const struct x86_64_regs *regs, uint64_t addr,
 		  struct target_region *ret)
 {
 	struct paging paging = tables(s, regs);
@@ -128,7 +128,7 @@ int memory_region(struct stub *s, const struct x86_64_regs *regs, uint64_t addr,
 	return 0;
 }
 
-int memory_text(struct stub *s, const struct x86_64_regs *regs, uint64_t addr, uint64_t *gpa)
+int guarded_text(struct stub *s, const struct x86_64_regs *regs, uint64_t addr, uint64_t *gpa)
 {
 	struct paging_leaf leaf;
 	int status = resolve(s, regs, TARGET_VIRT, addr, &leaf);

@@ -6,13 +6,14 @@
  *
  * A function's first instruction is a five-byte NOP that ftrace rewrites and checks while the
  * machine runs. A breakpoint on it stands behind it, and reports its own address: to run a NOP
- * again changes nothing.
+ * again changes nothing. For the same reason a step over such a NOP goes on to behind the next
+ * instruction: between the two stands the int3 that was reported already.
  */
 #include "stub_internal.h"
 
 static const uint8_t patch_nop[] = { 0x0f, 0x1f, 0x44, 0x00, 0x00 };
 
-struct stub_point *points_at(struct stub *s, uint64_t pc)
+struct stub_point *breaks_at(struct stub *s, uint64_t pc)
 {
 	struct stub_point *ghost = NULL;
 	unsigned int i;
@@ -61,19 +62,45 @@ static const struct x86_64_regs *stop_regs(const struct stub *s)
 	return stub_regs(s, s->stop.vcpu);
 }
 
+static bool is_patch_nop(struct stub *s, const struct x86_64_regs *regs, uint64_t addr)
+{
+	uint8_t code[sizeof(patch_nop)];
+
+	return guarded_read(s, regs, TARGET_VIRT, addr, code, sizeof(code)) == sizeof(code) &&
+	       !memcmp(code, patch_nop, sizeof(code));
+}
+
+uint64_t breaks_skip_nop(struct stub *s, const struct x86_64_regs *regs, uint64_t pc)
+{
+	const struct stub_point *behind = breaks_at(s, pc + sizeof(patch_nop));
+
+	if (stub_user_mode(regs) || !is_patch_nop(s, regs, pc) || (behind && behind->used))
+		return pc;
+	return pc + sizeof(patch_nop);
+}
+
+static const struct stub_point *planted_at(const struct stub *s, uint64_t gpa)
+{
+	unsigned int i;
+
+	for (i = 0; i < STUB_POINTS_MAX; i++)
+		if (s->point[i].used && s->point[i].gpa == gpa)
+			return &s->point[i];
+	return NULL;
+}
+
 /* Where the int3 for @addr goes, and what is there. */
 static int prepare(struct stub *s, uint64_t addr, struct stub_point *ret)
 {
 	const struct x86_64_regs *regs = stop_regs(s);
-	uint8_t code[sizeof(patch_nop)];
 	const char *why = "the address is not executable kernel memory";
-	int n = regs ? memory_read(s, regs, TARGET_VIRT, addr, code, sizeof(code)) : ST_FAULT;
+	const struct stub_point *shared;
 	int status;
 
 	*ret = (struct stub_point){ .used = true, .addr = addr };
-	if (n == sizeof(code) && !memcmp(code, patch_nop, sizeof(code)))
-		ret->skip = sizeof(code);
-	status = n > 0 ? memory_text(s, regs, addr + ret->skip, &ret->gpa) : ST_FAULT;
+	if (regs && is_patch_nop(s, regs, addr))
+		ret->skip = sizeof(patch_nop);
+	status = regs ? guarded_text(s, regs, addr + ret->skip, &ret->gpa) : ST_FAULT;
 	if (!status)
 		status = s->port->ops->text_check(s->port, addr, &why);
 	if (!status && ret->skip)
@@ -82,6 +109,10 @@ static int prepare(struct stub *s, uint64_t addr, struct stub_point *ret)
 		status = s->port->ops->phys_read(s->port, ret->gpa, &ret->byte, 1);
 	if (status)
 		return local_fail(s, status, why);
+	/* At the NOP and at what follows it: one int3 for both. */
+	shared = planted_at(s, ret->gpa);
+	if (shared)
+		ret->byte = shared->byte;
 	if (ret->byte == INT3)
 		return local_fail(s, ST_BUSY, "another debugger or a kprobe has its int3 there");
 	return 0;
@@ -109,12 +140,15 @@ static int insert_sw(struct stub *s, uint64_t addr)
 
 static int remove_sw(struct stub *s, struct stub_point *p)
 {
-	int status = s->port->ops->phys_write(s->port, p->gpa, &p->byte, 1);
+	int status = 0;
 
+	p->used = false;
+	if (!planted_at(s, p->gpa))
+		status = s->port->ops->phys_write(s->port, p->gpa, &p->byte, 1);
+	p->used = status;
 	if (status)
 		return local_fail(s, status, "the breakpoint's page cannot be written any more");
 	p->ghost = true;
-	p->used = false;
 	return 0;
 }
 
@@ -165,7 +199,7 @@ static int remove_hw(struct stub *s, unsigned int slot)
 
 /* --- both --- */
 
-int points_insert(struct stub *s, enum target_point type, uint64_t addr, unsigned int len)
+int breaks_insert(struct stub *s, enum target_point type, uint64_t addr, unsigned int len)
 {
 	struct port_hw hw = { .used = true, .type = type, .addr = addr, .len = len };
 
@@ -176,7 +210,7 @@ int points_insert(struct stub *s, enum target_point type, uint64_t addr, unsigne
 	return insert_hw(s, &hw);
 }
 
-int points_remove(struct stub *s, enum target_point type, uint64_t addr, unsigned int len)
+int breaks_remove(struct stub *s, enum target_point type, uint64_t addr, unsigned int len)
 {
 	struct stub_point *p = type == TARGET_POINT_SW ? find(s, addr) : NULL;
 	unsigned int i;
@@ -191,7 +225,7 @@ int points_remove(struct stub *s, enum target_point type, uint64_t addr, unsigne
 	return 0;
 }
 
-void points_clear(struct stub *s)
+void breaks_clear(struct stub *s)
 {
 	unsigned int i;
 
@@ -211,7 +245,7 @@ static void hide(uint8_t byte, uint64_t at, uint64_t gpa, uint8_t *buf, size_t l
 		buf[at - gpa] = byte;
 }
 
-void points_hide(const struct stub *s, uint64_t gpa, uint8_t *buf, size_t len)
+void breaks_hide(const struct stub *s, uint64_t gpa, uint8_t *buf, size_t len)
 {
 	unsigned int i;
 
@@ -222,16 +256,14 @@ void points_hide(const struct stub *s, uint64_t gpa, uint8_t *buf, size_t len)
 		hide(s->step.byte, s->step.next_gpa, gpa, buf, len);
 }
 
-void points_keep(struct stub *s, uint64_t gpa, uint8_t *buf, size_t len)
+void breaks_keep(struct stub *s, uint64_t gpa, uint8_t *buf, size_t len)
 {
 	unsigned int i;
 
-	for (i = 0; i < STUB_POINTS_MAX; i++) {
-		struct stub_point *p = &s->point[i];
-
-		if (!p->used || p->gpa - gpa >= len)
-			continue;
-		p->byte = buf[p->gpa - gpa];
-		buf[p->gpa - gpa] = INT3;
-	}
+	for (i = 0; i < STUB_POINTS_MAX; i++)
+		if (s->point[i].used && s->point[i].gpa - gpa < len)
+			s->point[i].byte = buf[s->point[i].gpa - gpa];
+	for (i = 0; i < STUB_POINTS_MAX; i++)
+		if (s->point[i].used && s->point[i].gpa - gpa < len)
+			buf[s->point[i].gpa - gpa] = INT3;
 }
