@@ -15,7 +15,9 @@ enum cmd_exit {
 };
 
 /* argv[0] is the subcommand's name. Returns enum cmd_exit. */
+int cmd_attach_ring(int argc, char **argv);
 int cmd_info(int argc, char **argv);
+int cmd_relay(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 
 #endif

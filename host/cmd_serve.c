@@ -12,6 +12,7 @@
 
 static const char usage[] =
 	"usage: cvmdbg serve --qmp PATH --listen unix:PATH|tcp:HOST:PORT|stdio\n"
+	"                    [--stub ring:PATH|serial:PATH|unix:PATH]\n"
 	"                    [--access auto|mirror|inject] [--read-only] [--once] [--log FILE]\n"
 	"                    [--vmcoreinfo ADDRESS]\n";
 
@@ -19,7 +20,11 @@ static const char details[] =
 	"\n"
 	"Attach to a VM and serve it to one debugger at a time.\n"
 	"\n"
-	"  --qmp PATH         QMP socket of the VM, for cvmdbg alone\n"
+	"  --qmp PATH         QMP socket of the VM, for cvmdbg alone; optional with --stub\n"
+	"  --stub ADDRESS     a stub inside the guest: ring:FILE, the memory of an ivshmem-plain\n"
+	"                     device; serial:TERMINAL; unix:SOCKET, a serial port of QEMU's.\n"
+	"                     With --qmp: NMIs for guests that do not answer, and memory of\n"
+	"                     SEV and SEV-ES guests through the host\n"
 	"  --listen ADDRESS   where gdb connects: `target remote PATH` or HOST:PORT;\n"
 	"                     stdio for `target remote | cvmdbg serve --listen stdio ...`\n"
 	"  --access ROUTE     mirror: a VM of our own; inject: through QEMU; auto (default):\n"
@@ -32,6 +37,7 @@ static const char details[] =
 
 enum option_id {
 	OPT_QMP = 1,
+	OPT_STUB,
 	OPT_LISTEN,
 	OPT_ACCESS,
 	OPT_READ_ONLY,
@@ -42,6 +48,7 @@ enum option_id {
 
 static const struct option options[] = {
 	{ "qmp", required_argument, NULL, OPT_QMP },
+	{ "stub", required_argument, NULL, OPT_STUB },
 	{ "listen", required_argument, NULL, OPT_LISTEN },
 	{ "access", required_argument, NULL, OPT_ACCESS },
 	{ "read-only", no_argument, NULL, OPT_READ_ONLY },
@@ -86,6 +93,9 @@ static bool take_option(int option, struct serve_config *config)
 	case OPT_QMP:
 		config->qmp = optarg;
 		return true;
+	case OPT_STUB:
+		config->stub = optarg;
+		return true;
 	case OPT_LISTEN:
 		config->listen = optarg;
 		return true;
@@ -122,7 +132,7 @@ int cmd_serve(int argc, char **argv)
 		if (!take_option(option, &config))
 			return CMD_USAGE;
 	}
-	if (!config.qmp || !config.listen || optind != argc) {
+	if ((!config.qmp && !config.stub) || !config.listen || optind != argc) {
 		fputs(usage, stderr);
 		return CMD_USAGE;
 	}
@@ -130,6 +140,12 @@ int cmd_serve(int argc, char **argv)
 		fprintf(stderr,
 			"cvmdbg serve: --listen %s: expected unix:PATH, tcp:HOST:PORT or stdio\n",
 			config.listen);
+		return CMD_USAGE;
+	}
+	if (config.stub && !chan_stub_known(config.stub)) {
+		fprintf(stderr,
+			"cvmdbg serve: --stub %s: expected ring:PATH, serial:PATH or unix:PATH\n",
+			config.stub);
 		return CMD_USAGE;
 	}
 	result = serve_run(&config, &err);

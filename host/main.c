@@ -11,7 +11,9 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } commands[] = {
+	{ "attach-ring", cmd_attach_ring, "give a VM the memory that its stub talks through" },
 	{ "info", cmd_info, "say whether and how a VM can be debugged" },
+	{ "relay", cmd_relay, "carry the bytes of a stub inside a guest to a debugger" },
 	{ "serve", cmd_serve, "debug a VM: serve it to gdb or lldb" },
 };
 
@@ -22,7 +24,7 @@ static void usage(FILE *to)
 	fprintf(to, "usage: cvmdbg COMMAND [OPTIONS]\n\n"
 		    "Debug encrypted VMs (AMD SEV) with an unmodified gdb.\n\ncommands:\n");
 	for (i = 0; i < ARRAY_LEN(commands); i++)
-		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
+		fprintf(to, "  %-12s %s\n", commands[i].name, commands[i].help);
 	fprintf(to,
 		"\n`cvmdbg COMMAND --help` lists the options of one; cvmdbg(1) tells the rest.\n");
 }

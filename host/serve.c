@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The agent's life: find the VM, judge its policy, start the keeper, open the way to the PSP, then
+ * The agent's life: find the VM and make ready to look into it (serve_vm.h), then
  * wait for clients and serve one at a time. The guest runs until a client comes and after it has
  * gone. Everything the protocol needs is in rsp_server; everything about the VM is behind struct
  * backend.
@@ -9,17 +9,16 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "host/chan.h"
 #include "host/cmd.h"
-#include "host/keeper.h"
 #include "host/log.h"
+#include "host/serve_vm.h"
+#include "host/signals.h"
 #include "host/target/registry.h"
 #include "protocol/rsp_server.h"
 
@@ -27,6 +26,7 @@ enum {
 	SERVE_INPUT_BYTES = 65536,
 	/* How long a client may take to read the last words after QEMU's end. */
 	SERVE_LAST_WORDS_MS = 1000,
+	SERVE_WHAT_MAX = 80,
 };
 
 /* What the loop waits for, as indices of its pollfd array. */
@@ -43,10 +43,7 @@ enum source {
 
 struct serve {
 	const struct serve_config *config;
-	struct vm *vm;
-	struct psp *psp;
-	struct journal *journal;
-	struct keeper keeper;
+	struct serve_vm vm;
 	const struct backend *backend;
 	struct target *target;
 	struct listener *listener;
@@ -218,10 +215,10 @@ static void set_sources(const struct serve *s, struct pollfd fds[SOURCES])
 	for (i = 0; i < SOURCES; i++)
 		fds[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
 	fds[SRC_SIGNAL].fd = s->signal_fd;
-	fds[SRC_KEEPER].fd = s->keeper.fd;
-	if (!s->vm_gone) {
-		fds[SRC_QMP].fd = qmp_fd(s->vm->qmp);
-		fds[SRC_QEMU].fd = s->vm->pidfd;
+	fds[SRC_KEEPER].fd = s->vm.keeper.fd;
+	if (s->vm.vm && !s->vm_gone) {
+		fds[SRC_QMP].fd = qmp_fd(s->vm.vm->qmp);
+		fds[SRC_QEMU].fd = s->vm.vm->pidfd;
 	}
 	if (!s->client) {
 		fds[SRC_LISTENER].fd = listener_fd(s->listener);
@@ -246,7 +243,8 @@ static void notice_qemu(struct serve *s, const struct pollfd fds[SOURCES])
 	bool gone = fds[SRC_QEMU].revents;
 
 	if (fds[SRC_QMP].revents)
-		gone |= qmp_dispatch(s->vm->qmp) < 0 || qmp_run_state(s->vm->qmp) == QMP_ENDED;
+		gone |= qmp_dispatch(s->vm.vm->qmp) < 0 ||
+			qmp_run_state(s->vm.vm->qmp) == QMP_ENDED;
 	s->vm_gone |= gone;
 }
 
@@ -255,8 +253,16 @@ static int notice_keeper(struct serve *s, const struct pollfd *fd, struct err *e
 	if (!fd->revents)
 		return 0;
 	say("the keeper was killed; starting another");
-	keeper_stop(&s->keeper);
-	return keeper_start(s->vm, s->journal, &s->keeper, err);
+	keeper_stop(&s->vm.keeper);
+	return keeper_start(s->vm.vm, s->vm.journal, &s->vm.keeper, err);
+}
+
+/* How long nothing may happen, in ms; -1: for ever. */
+static int patience(const struct serve *s)
+{
+	if (s->vm_gone)
+		return SERVE_LAST_WORDS_MS;
+	return s->client && s->backend->tick ? CHAN_TICK_MS : -1;
 }
 
 static int loop(struct serve *s, struct err *err)
@@ -270,11 +276,13 @@ static int loop(struct serve *s, struct err *err)
 		struct pollfd fds[SOURCES];
 
 		set_sources(s, fds);
-		status = poll(fds, SOURCES, s->vm_gone ? SERVE_LAST_WORDS_MS : -1);
+		status = poll(fds, SOURCES, patience(s));
 		if (status < 0 && errno != EINTR)
 			return err_sys(err, "poll");
+		s->quit |= status == 0 && s->vm_gone;
+		if (s->client && s->backend->tick)
+			s->backend->tick(s->target);
 		if (status <= 0) {
-			s->quit |= status == 0;
 			status = 0;
 			continue;
 		}
@@ -292,40 +300,21 @@ static int loop(struct serve *s, struct err *err)
 
 /* --- beginning and end --- */
 
-static int catch_signals(int *ret, struct err *err)
-{
-	sigset_t set;
-
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	*ret = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return *ret < 0 ? err_sys(err, "signalfd") : 0;
-}
-
-static int open_vm(struct serve *s, struct err *err)
+static int open_target(struct serve *s, struct err *err)
 {
 	struct backend_config config;
-	int status = vm_attach(s->vm, err);
+	int status = serve_vm_attach(&s->vm, s->config, err);
 
-	if (!status)
-		status = keeper_journal_create(&s->journal, err);
-	if (!status)
-		status = keeper_start(s->vm, s->journal, &s->keeper, err);
-	if (!status)
-		status = psp_open(s->vm, s->config->route, s->journal, &s->psp, err);
 	if (status)
 		return status;
 	config = (struct backend_config){
-		.vm = s->vm,
-		.psp = s->psp,
-		.journal = s->journal,
+		.vm = s->vm.vm,
+		.psp = s->vm.psp,
+		.journal = s->vm.journal,
+		.stub = s->config->stub,
 		.vmcoreinfo = s->config->vmcoreinfo,
 	};
-	s->backend = registry_find(s->vm);
+	s->backend = registry_find(&config);
 	if (!s->backend)
 		return err_set(err, ST_UNSUPPORTED, "no way to debug this kind of guest");
 	return s->backend->create(&config, &s->target, err);
@@ -350,10 +339,11 @@ static int open_listener(struct serve *s, struct err *err)
 static void announce(const struct serve *s)
 {
 	const char *where = listener_target(s->listener);
+	char what[SERVE_WHAT_MAX];
 
-	fprintf(stderr, "cvmdbg: serving PID %d (%s, %s) on %s", (int)s->vm->pid,
-		s->vm->type == SEV_ES ? "SEV-ES" : "SEV", psp_route_name(psp_route(s->psp)),
-		s->config->listen);
+	serve_vm_describe(&s->vm, what, sizeof(what));
+	fprintf(stderr, "cvmdbg: serving %s%s%s on %s", what, s->config->stub ? " with the stub at " : "",
+		s->config->stub ? s->config->stub : "", s->config->listen);
 	if (where)
 		fprintf(stderr, ": gdb vmlinux -ex 'target remote %s'", where);
 	fputc('\n', stderr);
@@ -366,10 +356,7 @@ static void close_all(struct serve *s)
 	listener_destroy(s->listener);
 	if (s->backend)
 		s->backend->destroy(s->target);
-	psp_close(s->psp);
-	vm_close(s->vm); /* before the keeper goes: should it have work, it needs the QMP socket */
-	keeper_stop(&s->keeper);
-	keeper_journal_destroy(s->journal);
+	serve_vm_close(&s->vm);
 	free(s->server_mem);
 	if (s->signal_fd >= 0)
 		close(s->signal_fd);
@@ -379,10 +366,10 @@ static void close_all(struct serve *s)
 static int serve_to_the_end(struct serve *s, struct err *err)
 {
 	struct err end;
-	int ended, status = catch_signals(&s->signal_fd, err);
+	int ended, status = signals_catch(&s->signal_fd, err);
 
 	if (!status)
-		status = open_vm(s, err);
+		status = open_target(s, err);
 	if (!status)
 		status = open_listener(s, err);
 	if (status)
@@ -395,30 +382,24 @@ static int serve_to_the_end(struct serve *s, struct err *err)
 		status = ended;
 	}
 	if (!status && s->vm_gone)
-		status = err_set(err, ST_GONE, "QEMU (PID %d) has ended", (int)s->vm->pid);
+		status = err_set(err, ST_GONE, "QEMU (PID %d) has ended", (int)s->vm.vm->pid);
 	return status;
 }
 
 int serve_run(const struct serve_config *config, struct err *err)
 {
 	struct serve *s = calloc(1, sizeof(*s));
-	int status;
+	int result;
 
 	if (!s) {
 		err_set(err, ST_NOMEM, "out of memory");
 		return CMD_FAILED;
 	}
 	s->config = config;
-	s->signal_fd = s->keeper.fd = -1;
-	status = vm_open(config->qmp, &s->vm, err);
-	if (!status) {
-		status = sev_policy_check(s->vm->type, s->vm->policy, err);
-		if (status) {
-			close_all(s);
-			return CMD_NOT_DEBUGGABLE;
-		}
-		status = serve_to_the_end(s, err);
-	}
+	s->signal_fd = s->vm.keeper.fd = -1;
+	result = serve_vm_find(&s->vm, config, err);
+	if (result == CMD_OK && serve_to_the_end(s, err))
+		result = CMD_FAILED;
 	close_all(s);
-	return status ? CMD_FAILED : CMD_OK;
+	return result;
 }

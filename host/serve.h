@@ -9,7 +9,8 @@
 #include "host/sev/psp.h"
 
 struct serve_config {
-	const char *qmp;
+	const char *qmp;  /* NULL only with a stub */
+	const char *stub; /* see chan_connect_stub; NULL: none, everything comes from the host */
 	const char *listen;
 	const char *log; /* NULL: none */
 	enum psp_route route;

@@ -331,6 +331,11 @@ int qmp_cont(struct qmp *qmp, struct err *err)
 	return change_state(qmp, "cont", QMP_RUNNING, err);
 }
 
+int qmp_inject_nmi(struct qmp *qmp, struct err *err)
+{
+	return qmp_execute(qmp, "inject-nmi", NULL, NULL, err);
+}
+
 /* --- connecting --- */
 
 static int connect_socket(struct qmp *qmp, const char *path, struct err *err)

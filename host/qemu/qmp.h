@@ -56,4 +56,7 @@ enum qmp_run_state qmp_run_state(const struct qmp *qmp);
 int qmp_stop(struct qmp *qmp, struct err *err) MUST_USE;
 int qmp_cont(struct qmp *qmp, struct err *err) MUST_USE;
 
+/* An NMI for the guest's CPUs. */
+int qmp_inject_nmi(struct qmp *qmp, struct err *err) MUST_USE;
+
 #endif

@@ -268,9 +268,9 @@ static const struct target_ops hybrid_ops = {
 
 /* --- the back end --- */
 
-static bool hybrid_fits(const struct vm *vm)
+static bool hybrid_fits(const struct backend_config *config)
 {
-	return vm->type == SEV_PLAIN;
+	return config->vm->type == SEV_PLAIN;
 }
 
 static void hybrid_destroy(struct target *t)

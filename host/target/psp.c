@@ -184,9 +184,9 @@ static int find_kernel(struct psp_target *p, struct err *err)
 	return 0;
 }
 
-static bool psp_fits(const struct vm *vm)
+static bool psp_fits(const struct backend_config *config)
 {
-	return vm->type == SEV_ES;
+	return config->vm->type == SEV_ES;
 }
 
 static void psp_destroy(struct target *t)

@@ -12,15 +12,16 @@
 
 /* What a back end works with; all of it outlives the target. */
 struct backend_config {
-	struct vm *vm;
-	struct psp *psp;
+	struct vm *vm;	 /* NULL only with a stub */
+	struct psp *psp; /* NULL only with a stub: the host cannot look into the guest */
 	struct journal *journal;
+	const char *stub; /* where the stub in the guest is (chan_connect_stub); NULL: none */
 	uint64_t vmcoreinfo; /* where the user says VMCOREINFO is; 0: search */
 };
 
 struct backend {
 	const char *name;
-	bool (*fits)(const struct vm *vm);
+	bool (*fits)(const struct backend_config *config);
 	int (*create)(const struct backend_config *config, struct target **ret, struct err *err);
 	void (*destroy)(struct target *t);
 	/*
@@ -34,9 +35,11 @@ struct backend {
 	 * tell.
 	 */
 	int (*fd)(const struct target *t);
+	/* To be called during a session now and then (see chan_tick); NULL: no need. */
+	void (*tick)(struct target *t);
 };
 
 /* NULL: nothing serves this kind of VM. */
-const struct backend *registry_find(const struct vm *vm);
+const struct backend *registry_find(const struct backend_config *config);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/sev/kernel.h"
 #include "host/target/rsp_link.h"
 
 enum {
@@ -21,6 +22,8 @@ static const char remote_interrupt[] = "\x03";
 
 struct remote {
 	struct target target;
+	struct target_ops ops;	  /* remote_ops, and what only some servers have */
+	struct target_stop found; /* why the machine stood at the beginning */
 	struct rsp_link link;
 	bool running;
 	bool physical;	     /* m and M are physical (qqemu.PhyMemMode) */
@@ -112,7 +115,8 @@ static int remote_read(struct target *t, unsigned int vcpu, enum target_space sp
 		       void *buf, size_t len)
 {
 	struct remote *r = to_remote(t);
-	size_t most = r->link.client.packet_size / 2;
+	/* Hex, or binary that may be all escapes behind a 'b'. */
+	size_t most = (r->link.client.packet_size - r->link.client.ours) / 2;
 	size_t done = 0;
 	bool by_page = false;
 	int n = prepare_memory(r, vcpu, space);
@@ -146,9 +150,15 @@ static int remote_read(struct target *t, unsigned int vcpu, enum target_space sp
 static int remote_region(struct target *t, unsigned int vcpu, uint64_t addr,
 			 struct target_region *ret)
 {
+	struct remote *r = to_remote(t);
 	uint8_t byte;
+	int status;
 
-	/* RSP servers for machines do not tell; one page at a time is honest. */
+	if (r->link.client.ours) {
+		status = select_vcpu(r, 'g', vcpu);
+		return status ? status : rsp_link_region(&r->link, addr, ret);
+	}
+	/* Stock servers for machines do not tell; one page at a time is honest. */
 	ret->start = addr & ~(uint64_t)(PAGE_BYTES - 1);
 	ret->last = ret->start + PAGE_BYTES - 1;
 	ret->mapped = remote_read(t, vcpu, TARGET_VIRT, addr, &byte, 1) == 1;
@@ -238,6 +248,7 @@ static int remote_resume(struct target *t, const struct target_resume *how)
 	if (status)
 		return status;
 	forget_stop(r);
+	r->link.console[0] = '\0';
 	r->running = true;
 	return 0;
 }
@@ -252,14 +263,13 @@ static int remote_stop(struct target *t)
 static int remote_poll(struct target *t, struct target_stop *ret)
 {
 	struct remote *r = to_remote(t);
-	const struct rsp_frame *reply = &r->link.client.frame;
 	int status;
 
 	if (!r->running)
 		return 0;
 	do {
 		status = rsp_link_poll(&r->link);
-	} while (status == 1 && reply->len && reply->data[0] == 'O'); /* console output */
+	} while (status == 1 && rsp_link_take_console(&r->link));
 	if (status == 0)
 		return 0;
 	r->running = false;
@@ -270,6 +280,8 @@ static int remote_poll(struct target *t, struct target_stop *ret)
 	r->link.gone |= ret->kind == TARGET_STOP_GONE;
 	if (ret->vcpu >= r->vcpus)
 		ret->vcpu = 0;
+	if (r->link.console[0])
+		ret->text = r->link.console;
 	return 1;
 }
 
@@ -361,6 +373,16 @@ static int remote_vcpu_name(struct target *t, unsigned int vcpu, char *buf, size
 	return 0;
 }
 
+/* --- the rest --- */
+
+static int remote_monitor(struct target *t, unsigned int vcpu, const char *line, struct buf *out)
+{
+	struct remote *r = to_remote(t);
+	int status = select_vcpu(r, 'g', vcpu);
+
+	return status ? status : rsp_link_monitor(&r->link, line, out);
+}
+
 static const char *remote_explain(struct target *t)
 {
 	return to_remote(t)->link.err.text;
@@ -381,6 +403,8 @@ static const struct target_ops remote_ops = {
 	.vcpus =
 		&(const struct target_vcpus_ops){ .count = remote_vcpus, .name = remote_vcpu_name },
 };
+
+static const struct target_monitor_ops remote_monitor_ops = { .command = remote_monitor };
 
 /* --- beginning and end --- */
 
@@ -412,6 +436,20 @@ static int learn_vcpus(struct remote *r)
 	return r->regs && r->cached ? 0 : err_set(&r->link.err, ST_NOMEM, "out of memory");
 }
 
+/* What only a server of ours is asked for: QEMU's monitor is more than a debugger should reach. */
+static int learn_ours(struct remote *r)
+{
+	int status;
+
+	r->target.avx = r->link.client.g_number[X86_64_ymm0h] != UINT16_MAX;
+	if (!r->link.client.ours)
+		return 0;
+	r->ops.monitor = &remote_monitor_ops;
+	r->target.text_link = KERNEL_TEXT_LINK;
+	status = rsp_link_text_seg(&r->link, KERNEL_TEXT_LINK, &r->target.text_seg);
+	return status == ST_UNSUPPORTED ? 0 : status;
+}
+
 int remote_create(struct chan *chan, struct target **ret, struct err *err)
 {
 	struct remote *r = calloc(1, sizeof(*r));
@@ -421,13 +459,16 @@ int remote_create(struct chan *chan, struct target **ret, struct err *err)
 		chan_destroy(chan);
 		return err_set(err, ST_NOMEM, "out of memory");
 	}
-	r->target.ops = &remote_ops;
+	r->ops = remote_ops;
+	r->target.ops = &r->ops;
 	r->target.va_bits = 48;
 	r->target.explain = remote_explain;
 	r->hg = r->hc = UINT_MAX;
 	status = rsp_link_init(&r->link, chan);
 	if (!status)
-		status = rsp_link_learn(&r->link);
+		status = rsp_link_learn(&r->link, &r->found);
+	if (!status)
+		status = learn_ours(r);
 	if (!status)
 		status = learn_vcpus(r);
 	if (status) {
@@ -453,7 +494,17 @@ void remote_destroy(struct target *t)
 	free(r);
 }
 
+const struct target_stop *remote_found(const struct target *t)
+{
+	return &to_remote(t)->found;
+}
+
 int remote_fd(const struct target *t)
 {
 	return to_remote(t)->link.chan->rfd;
+}
+
+void remote_tick(const struct target *t)
+{
+	chan_tick(to_remote(t)->link.chan);
 }

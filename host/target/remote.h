@@ -20,7 +20,13 @@ int remote_create(struct chan *chan, struct target **ret, struct err *err) MUST_
 /* Closes the channel as it is: run->detach comes first. NULL is fine. */
 void remote_destroy(struct target *t);
 
+/* Why the server's machine stood when remote_create came. */
+const struct target_stop *remote_found(const struct target *t);
+
 /* For poll(): readable when run->poll may have something to say. */
 int remote_fd(const struct target *t);
+
+/* To be called now and then (see chan_tick). */
+void remote_tick(const struct target *t);
 
 #endif

@@ -22,7 +22,8 @@ static int learn_features(struct rsp_link *l)
 	int status = rsp_link_exchange(
 		l,
 		rsp_client_request(&l->client,
-				   "qSupported:multiprocess+;swbreak+;hwbreak+;vContSupported+"));
+				   "qSupported:multiprocess+;swbreak+;hwbreak+;"
+				   "vContSupported+;error-message+"));
 	unsigned int i;
 
 	for (i = 0; !status && i < STALE_MAX && reply->len > 2 &&
@@ -97,15 +98,31 @@ static int learn_registers(struct rsp_link *l, char *top, char *part)
 	return status < 0 ? status : 0;
 }
 
-int rsp_link_learn(struct rsp_link *l)
+/* A channel that keeps every byte needs no acknowledgements; QEMU does not know the packet. */
+static int stop_acknowledging(struct rsp_link *l)
+{
+	int status;
+
+	if (!l->client.ours)
+		return 0;
+	status = rsp_link_command(l, rsp_client_request(&l->client, "QStartNoAckMode"));
+	l->client.noack = !status;
+	return status;
+}
+
+int rsp_link_learn(struct rsp_link *l, struct target_stop *ret)
 {
 	char *xml;
 	int status = learn_features(l);
 
 	if (!status)
+		status = stop_acknowledging(l);
+	if (!status)
 		status = rsp_link_exchange(l, rsp_client_request(&l->client, "?"));
 	if (!status && l->client.frame.len == 0)
 		status = err_set(&l->err, ST_INVAL, "what answers is not a gdb server");
+	if (!status && rsp_client_take_stop(&l->client, ret))
+		*ret = (struct target_stop){ .kind = TARGET_STOP_SIGNAL, .signal = TARGET_SIGINT };
 	if (status)
 		return status;
 	xml = malloc(2 * (size_t)XML_MAX);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum { QUOTE_MAX = 80 }; /* of a reply, in an error text */
@@ -39,18 +40,21 @@ static int lost(struct rsp_link *l, int status, const char *why)
 	return err_set(&l->err, status, "gdb server: %s", why);
 }
 
-static int wait_fd(struct rsp_link *l, int fd, short events, int64_t deadline)
+static int wait_for(struct rsp_link *l, struct pollfd p, int64_t deadline)
 {
-	struct pollfd p = { .fd = fd, .events = events };
-	int64_t left = deadline - now_ms();
-	int n;
+	for (;;) {
+		int64_t left = deadline - now_ms();
+		int n;
 
-	if (left <= 0)
-		return lost(l, ST_TIMEOUT, "no answer in time");
-	do {
-		n = poll(&p, 1, (int)left);
-	} while (n < 0 && errno == EINTR);
-	return n > 0 ? 0 : lost(l, ST_TIMEOUT, "no answer in time");
+		if (left <= 0)
+			return lost(l, ST_TIMEOUT, "no answer in time");
+		chan_tick(l->chan);
+		n = poll(&p, 1, left < CHAN_TICK_MS ? (int)left : CHAN_TICK_MS);
+		if (n > 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return lost(l, ST_IO, "poll failed");
+	}
 }
 
 int rsp_link_send(struct rsp_link *l, const void *data, size_t len)
@@ -62,11 +66,12 @@ int rsp_link_send(struct rsp_link *l, const void *data, size_t len)
 		ssize_t n = l->chan->ops->write(l->chan, p, len);
 
 		if (n < 0)
-			return lost(l, (int)n, "connection lost");
+			return lost(l, (int)n,
+				    n == ST_TIMEOUT ? "no answer in time" : "connection lost");
 		p += n;
 		len -= (size_t)n;
 		if (len && !n) {
-			int status = wait_fd(l, l->chan->wfd, POLLOUT, deadline);
+			int status = wait_for(l, chan_out(l->chan), deadline);
 
 			if (status)
 				return status;
@@ -117,7 +122,7 @@ static int receive(struct rsp_link *l)
 	l->in_pos = l->in_len = 0;
 	n = l->chan->ops->read(l->chan, l->in, sizeof(l->in));
 	if (n < 0)
-		return lost(l, (int)n, "connection lost");
+		return lost(l, (int)n, n == ST_TIMEOUT ? "no answer in time" : "connection lost");
 	l->in_len = (size_t)n;
 	return (int)n;
 }
@@ -145,7 +150,9 @@ int rsp_link_wait(struct rsp_link *l, int deadline_ms)
 		int status = rsp_link_poll(l);
 
 		if (!status)
-			status = wait_fd(l, l->chan->rfd, POLLIN, deadline);
+			status = wait_for(
+				l, (struct pollfd){ .fd = l->chan->rfd, .events = POLLIN },
+				deadline);
 		if (status)
 			return status < 0 ? status : 0;
 	}
@@ -166,7 +173,12 @@ int rsp_link_command(struct rsp_link *l, int built)
 	if (status)
 		return status;
 	status = rsp_client_take_ok(&l->client);
-	if (status)
+	if (status && reply->len > 2 && memcmp(reply->data, "E.", 2) == 0)
+		err_set(&l->err, status, "gdb server: %.*s",
+			reply->len - 2 < RSP_LINK_CONSOLE_MAX ? (int)reply->len - 2
+							      : RSP_LINK_CONSOLE_MAX,
+			(const char *)reply->data + 2);
+	else if (status)
 		err_set(&l->err, status, "gdb server: it answered \"%.*s\"",
 			reply->len < QUOTE_MAX ? (int)reply->len : QUOTE_MAX,
 			(const char *)reply->data);

@@ -12,7 +12,8 @@
 
 enum {
 	RSP_LINK_DEADLINE_MS = 5000,
-	RSP_LINK_INPUT_BYTES = 16384,
+	RSP_LINK_INPUT_BYTES = 65536,
+	RSP_LINK_CONSOLE_MAX = 160,
 };
 
 struct rsp_link {
@@ -20,6 +21,7 @@ struct rsp_link {
 	struct rsp_client client; /* builds requests and decodes replies */
 	struct err err;		  /* of the last failure */
 	bool gone;
+	char console[RSP_LINK_CONSOLE_MAX]; /* what was said while the machine ran; see below */
 	/* private */
 	void *client_mem;
 	size_t in_pos, in_len;
@@ -51,7 +53,22 @@ int rsp_link_exchange(struct rsp_link *l, int built) MUST_USE;
 /* For requests that are answered with OK; anything else is quoted in l->err. */
 int rsp_link_command(struct rsp_link *l, int built) MUST_USE;
 
-/* Learns the server's features and where it keeps which register. To be called first. */
-int rsp_link_learn(struct rsp_link *l) MUST_USE;
+/*
+ * Learns the server's features, where it keeps which register and why its machine stands. To be
+ * called first.
+ */
+int rsp_link_learn(struct rsp_link *l, struct target_stop *ret) MUST_USE;
+
+/* Whether the reply is console output; if so, appends it to l->console (as one line, cut off). */
+bool rsp_link_take_console(struct rsp_link *l);
+
+/* Runs a `monitor` line, text appended to @out. */
+int rsp_link_monitor(struct rsp_link *l, const char *line, struct buf *out) MUST_USE;
+
+/* Of servers of this project's: as struct target_mem_ops.region. */
+int rsp_link_region(struct rsp_link *l, uint64_t addr, struct target_region *ret) MUST_USE;
+
+/* Where the first segment runs that is linked at @text_link; ST_UNSUPPORTED: it does not tell. */
+int rsp_link_text_seg(struct rsp_link *l, uint64_t text_link, uint64_t *ret) MUST_USE;
 
 #endif
