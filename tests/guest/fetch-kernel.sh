@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
-# Puts a stock Debian kernel and its debug symbols into DIR as vmlinuz and vmlinux, without
-# installing a kernel on this machine: packages that are installed are linked to, others are
-# downloaded with apt and unpacked. Usage: fetch-kernel.sh DIR
+# Puts a stock Debian kernel into DIR as vmlinuz, without installing a kernel on this machine:
+# packages that are installed are linked to, others are downloaded with apt and unpacked. META names
+# the metapackage of another kernel than the cloud flavour; only that one comes with its debug symbols,
+# as vmlinux. Usage: fetch-kernel.sh DIR [META]
 set -euo pipefail
 
 fail()
@@ -11,7 +12,10 @@ fail()
 	exit 1
 }
 
-dir=${1:?usage: fetch-kernel.sh DIR}
+dir=${1:?usage: fetch-kernel.sh DIR [META]}
+meta=${2:-linux-image-cloud-amd64}
+symbols=yes
+[ $# -lt 2 ] || symbols=
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 
@@ -26,36 +30,41 @@ refresh()
 # The metapackage names the current kernel: linux-image-6.1.0-56-cloud-amd64.
 current_image()
 {
-	apt-cache depends linux-image-cloud-amd64 2>/dev/null |
+	apt-cache depends "$meta" 2>/dev/null |
 		sed -n 's/^ *Depends: *\(linux-image-[^ ]*\)$/\1/p' | head -n 1
 }
 
 image=$(current_image)
 [ -n "$image" ] || { refresh && image=$(current_image); }
-[ -n "$image" ] || fail "apt knows no linux-image-cloud-amd64; run 'apt-get update' as root, then again"
+[ -n "$image" ] || fail "apt knows no $meta; run 'apt-get update' as root, then again"
 release=${image#linux-image-}
 
-if [ -r "/boot/vmlinuz-$release" ] && [ -r "/usr/lib/debug/boot/vmlinux-$release" ]; then
+if [ -r "/boot/vmlinuz-$release" ] && { [ -z "$symbols" ] || [ -r "/usr/lib/debug/boot/vmlinux-$release" ]; }; then
 	ln -sf "/boot/vmlinuz-$release" "$dir/vmlinuz"
-	ln -sf "/usr/lib/debug/boot/vmlinux-$release" "$dir/vmlinux"
+	[ -z "$symbols" ] || ln -sf "/usr/lib/debug/boot/vmlinux-$release" "$dir/vmlinux"
 	echo "$release" > "$dir/release"
 	exit 0
 fi
 
-if [ "$(cat "$dir/release" 2>/dev/null)" = "$release" ] && [ -r "$dir/vmlinuz" ] && [ -r "$dir/vmlinux" ]; then
+if [ "$(cat "$dir/release" 2>/dev/null)" = "$release" ] && [ -r "$dir/vmlinuz" ] &&
+	{ [ -z "$symbols" ] || [ -r "$dir/vmlinux" ]; }; then
 	exit 0
 fi
 
-# The link is made last and the release is written after it, so an interrupted run starts over.
-echo "fetch-kernel: downloading $image and $image-dbg (about 300 MB), unpacking into $dir"
+# The files are moved last and the release is written after them, so an interrupted run starts over.
+packages=("$image")
+[ -z "$symbols" ] || packages+=("$image-dbg")
+echo "fetch-kernel: downloading ${packages[*]} (${symbols:+about 300 MB, }not installed), unpacking into $dir"
 work=$(mktemp -d "$dir/.fetch.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-apt-get download -q "$image" "$image-dbg" >/dev/null 2>&1 ||
-	{ refresh && apt-get download -q "$image" "$image-dbg" >/dev/null; } ||
-	fail "cannot download $image; is a Debian mirror with debug packages configured?"
+apt-get download -q "${packages[@]}" >/dev/null 2>&1 ||
+	{ refresh && apt-get download -q "${packages[@]}" >/dev/null; } ||
+	fail "cannot download ${packages[*]}; is a Debian mirror with debug packages configured?"
 dpkg-deb --fsys-tarfile "$image"_*.deb | tar -x "./boot/vmlinuz-$release"
-dpkg-deb --fsys-tarfile "$image-dbg"_*.deb | tar -x "./usr/lib/debug/boot/vmlinux-$release"
 mv -f "boot/vmlinuz-$release" "$dir/vmlinuz"
-mv -f "usr/lib/debug/boot/vmlinux-$release" "$dir/vmlinux"
+if [ -n "$symbols" ]; then
+	dpkg-deb --fsys-tarfile "$image-dbg"_*.deb | tar -x "./usr/lib/debug/boot/vmlinux-$release"
+	mv -f "usr/lib/debug/boot/vmlinux-$release" "$dir/vmlinux"
+fi
 echo "$release" > "$dir/release"

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
-"""Writes an initramfs with one program: mkinitramfs.py INIT OUTPUT.
+"""Writes an initramfs: mkinitramfs.py OUTPUT init=PATH [NAME=PATH...].
 
 The archive is newc cpio (Linux, Documentation/driver-api/early-userspace/buffer-format.rst), so no
 root is needed for its one device node, and the same input always gives the same bytes.
@@ -25,15 +25,14 @@ def pad(data):
 
 
 def main():
-    init, output = sys.argv[1:]
-    with open(init, "rb") as file:
-        program = file.read()
-    archive = b"".join((
-        entry(1, "dev", stat.S_IFDIR | 0o755),
-        entry(2, "dev/console", stat.S_IFCHR | 0o600, device=CONSOLE),
-        entry(3, "init", stat.S_IFREG | 0o755, program),
-        entry(0, "TRAILER!!!", 0),
-    ))
+    output, *files = sys.argv[1:]
+    members = [entry(1, "dev", stat.S_IFDIR | 0o755),
+               entry(2, "dev/console", stat.S_IFCHR | 0o600, device=CONSOLE)]
+    for number, file in enumerate(files, 3):
+        name, _, path = file.partition("=")
+        with open(path, "rb") as source:
+            members.append(entry(number, name, stat.S_IFREG | 0o755, source.read()))
+    archive = b"".join(members) + entry(0, "TRAILER!!!", 0)
     with open(output, "wb") as file:
         file.write(gzip.compress(archive, mtime=0))
 

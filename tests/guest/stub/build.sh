@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+# Builds the stub's module and the specimen for the kernel in DIR, and the initramfs that holds both:
+# DIR/stub.gz; the modules with their symbols stay in DIR. Usage: build.sh B DIR
+set -euo pipefail
+
+b=${1:?usage: build.sh B DIR}
+dir=${2:?usage: build.sh B DIR}
+release=$(cat "$dir/release")
+kdir=/usr/src/linux-headers-$release
+
+[ -d "$kdir" ] || {
+	echo "build.sh: no headers of $release: apt-get install linux-headers-$release" >&2
+	exit 1
+}
+
+make --no-print-directory -s module KDIR="$kdir" B="$b" >&2
+cp "$b/module-$release/cvmdbg_stub.ko" "$dir/"
+
+work=$(cd "$dir" && pwd)/specimen
+mkdir -p "$work"
+ln -sf "$PWD/tests/guest/stub/specimen.c" "$work/"
+echo 'obj-m := specimen.o' > "$work/Kbuild"
+make --no-print-directory -s -C "$kdir" M="$work" modules >&2
+cp "$work/specimen.ko" "$dir/"
+
+# Symbols are for the debugger outside.
+strip -g -o "$work/stub-stripped" "$dir/cvmdbg_stub.ko"
+strip -g -o "$work/specimen-stripped" "$dir/specimen.ko"
+"${PYTHON:-python3}" tests/guest/linux/mkinitramfs.py "$dir/stub.gz" init="$dir/../stub-init" \
+	cvmdbg_stub.ko="$work/stub-stripped" specimen.ko="$work/specimen-stripped"
