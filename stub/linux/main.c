@@ -192,6 +192,7 @@ static int create_stub(void)
 		       VCPUS_MAX);
 		return -EINVAL;
 	}
+	config.avx = regs_init();
 	config.cbit = sme_me_mask ? ilog2(sme_me_mask) : 0;
 	config.text_link = 0xffffffff00000000 + TEXT_LINK_LOW;
 	config.text_seg = config.text_link + kernel_offset();
@@ -246,7 +247,6 @@ static int __init stub_module_init(void)
 	int err;
 
 	clock_init();
-	regs_init();
 	err = create_stub();
 	if (err)
 		goto free;

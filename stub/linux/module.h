@@ -56,14 +56,26 @@ bool entry_fatal(enum target_signal signal, const char *text, struct pt_regs *re
 
 /* --- regs.c: registers of an interrupted CPU --- */
 
+/*
+ * x87, SSE and AVX as the hardware has them: XSAVE's standard format with the three components that
+ * have their places there (SDM volume 1, 13.4); without AVX FXSAVE's, which is its beginning.
+ */
+struct regs_vector {
+	struct fxregs_state fx;
+	u64 header[8]; /* [0]: which components are there */
+	u8 ymm_high[16][16];
+} __aligned(64);
+static_assert(offsetof(struct regs_vector, ymm_high) == 576, "AVX in XSAVE's standard format");
+
 /* One CPU's. */
 struct regs_save {
 	struct x86_64_regs regs; /* what the core works on */
 	struct x86_64_regs entry;
-	struct fxregs_state fx; /* x87 and SSE as the hardware has them, 16-byte aligned */
+	struct regs_vector vector;
 };
 
-void regs_init(void);
+/* True: registers come with AVX. */
+bool regs_init(void);
 /* Handler: takes the registers of this CPU. */
 void regs_take(struct regs_save *save, struct pt_regs *regs);
 /* Handler: puts back what the core has changed in save->regs. */

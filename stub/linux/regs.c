@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The registers of an interrupted CPU, from struct pt_regs, from the CPU itself and from FXSAVE of
+ * The registers of an interrupted CPU, from struct pt_regs, from the CPU itself and from XSAVE of
  * the live state (for a user process that may be its own or, when the kernel has put it away,
  * whatever the registers hold). No instruction here raises #VC: KVM passes the base MSRs through
  * (arch/x86/kvm/svm/svm.c, direct_access_msrs); EFER is read once, at load.
  */
 #include <linux/kernel.h>
 
+#include <asm/cpufeature.h>
+#include <asm/fpu/xcr.h>
+#include <asm/fpu/xstate.h>
 #include <asm/msr.h>
 #include <asm/segment.h>
 #include <asm/special_insns.h>
@@ -21,9 +24,11 @@ enum {
 	X87_SPECIAL = 2,
 	X87_ZERO = 1,
 	X87_VALID = 0,
+	VECTOR_MASK = XFEATURE_MASK_FP | XFEATURE_MASK_SSE | XFEATURE_MASK_YMM,
 };
 
 static u64 efer;
+static bool avx;
 
 /* pt_regs members by register: what a trap's way out restores. */
 static const struct {
@@ -50,9 +55,17 @@ static const struct {
 	{ X86_64_eflags, offsetof(struct pt_regs, flags) },
 };
 
-void regs_init(void)
+bool regs_init(void)
 {
+	u32 bytes, offset, flags, unused;
+
 	rdmsrl(MSR_EFER, efer);
+	if (!boot_cpu_has(X86_FEATURE_AVX) || !boot_cpu_has(X86_FEATURE_OSXSAVE))
+		return false;
+	cpuid_count(XSTATE_CPUID, XFEATURE_YMM, &bytes, &offset, &flags, &unused);
+	avx = (xgetbv(XCR_XFEATURE_ENABLED_MASK) & VECTOR_MASK) == VECTOR_MASK &&
+	      offset == offsetof(struct regs_vector, ymm_high);
+	return avx;
 }
 
 /* --- x87 and SSE --- */
@@ -94,6 +107,25 @@ static u8 tags_abridge(u16 tags)
 	return used;
 }
 
+/* Only the hardware's own registers: nothing is asked of the kernel's FPU code. */
+static void vector_save(struct regs_vector *v)
+{
+	if (avx)
+		asm volatile("xsaveq %0" : "=m"(*v) : "a"(VECTOR_MASK), "d"(0));
+	else
+		asm volatile("fxsaveq %0" : "=m"(v->fx));
+}
+
+static void vector_restore(struct regs_vector *v)
+{
+	if (!avx) {
+		asm volatile("fxrstorq %0" : : "m"(v->fx));
+		return;
+	}
+	v->header[0] |= VECTOR_MASK;
+	asm volatile("xrstorq %0" : : "m"(*v), "a"(VECTOR_MASK), "d"(0));
+}
+
 static void fx_take(struct x86_64_regs *r, const struct fxregs_state *fx)
 {
 	unsigned int i;
@@ -133,12 +165,37 @@ static void fx_put(const struct x86_64_regs *r, struct fxregs_state *fx)
 	fx->mxcsr = x86_64_get(r, X86_64_mxcsr) & fx->mxcsr_mask;
 }
 
-static bool fx_changed(const struct regs_save *save)
+/* A component in its initial state is not saved (SDM volume 1, 13.6): then it is zero. */
+static void ymm_take(struct x86_64_regs *r, const struct regs_vector *v)
 {
-	size_t first = x86_64_regs_desc[X86_64_st0].offset;
-	size_t end = x86_64_regs_desc[X86_64_mxcsr].offset + x86_64_regs_desc[X86_64_mxcsr].bytes;
+	static const u8 zero[sizeof(v->ymm_high[0])];
+	bool there = v->header[0] & XFEATURE_MASK_YMM;
+	unsigned int i;
+
+	for (i = 0; avx && i < XMM_REGS; i++)
+		x86_64_set_raw(r, X86_64_ymm0h + i, there ? v->ymm_high[i] : zero);
+}
+
+static void ymm_put(const struct x86_64_regs *r, struct regs_vector *v)
+{
+	unsigned int i;
+
+	for (i = 0; avx && i < XMM_REGS; i++)
+		x86_64_get_raw(r, X86_64_ymm0h + i, v->ymm_high[i]);
+}
+
+static bool changed(const struct regs_save *save, enum x86_64_reg from, enum x86_64_reg to)
+{
+	size_t first = x86_64_regs_desc[from].offset;
+	size_t end = x86_64_regs_desc[to].offset + x86_64_regs_desc[to].bytes;
 
 	return memcmp(save->regs.data + first, save->entry.data + first, end - first);
+}
+
+static bool vector_changed(const struct regs_save *save)
+{
+	return changed(save, X86_64_st0, X86_64_mxcsr) ||
+	       changed(save, X86_64_ymm0h, X86_64_ymm15h);
 }
 
 /* --- the whole --- */
@@ -185,14 +242,15 @@ void regs_take(struct regs_save *save, struct pt_regs *regs)
 {
 	size_t i;
 
-	asm volatile("fxsaveq %0" : "=m"(save->fx));
+	vector_save(&save->vector);
 	x86_64_regs_clear(&save->regs);
 	for (i = 0; i < ARRAY_SIZE(slots); i++)
 		x86_64_set(&save->regs, slots[i].reg,
 			   *(const unsigned long *)((const char *)regs + slots[i].offset));
 	segments_take(&save->regs, regs);
 	system_take(&save->regs);
-	fx_take(&save->regs, &save->fx);
+	fx_take(&save->regs, &save->vector.fx);
+	ymm_take(&save->regs, &save->vector);
 	save->entry = save->regs;
 }
 
@@ -206,8 +264,9 @@ void regs_put(struct regs_save *save, struct pt_regs *regs)
 		if (value != x86_64_get(&save->entry, slots[i].reg))
 			*(unsigned long *)((char *)regs + slots[i].offset) = value;
 	}
-	if (fx_changed(save)) {
-		fx_put(&save->regs, &save->fx);
-		asm volatile("fxrstorq %0" : : "m"(save->fx));
+	if (vector_changed(save)) {
+		fx_put(&save->regs, &save->vector.fx);
+		ymm_put(&save->regs, &save->vector);
+		vector_restore(&save->vector);
 	}
 }
