@@ -182,10 +182,10 @@ demo-deps:
 	$(Q)tests/deps.sh $(DEMO_DEPS)
 
 # --- demo ---
-demo: demo-deps ## Boot an encrypted VM (emulated), debug it with gdb, show what happens
+demo: demo-deps ## Boot an encrypted VM (emulated), debug it with gdb, show what happens; STUB=1: the second act
 	$(Q)$(MAKE) --no-print-directory demo-run
-demo-run: $(B)/cvmdbg $(B)/sevsim guests
-	$(Q)B=$(B) INTERACTIVE=$(INTERACTIVE) $(PYTHON) tests/demo/demo.py
+demo-run: $(B)/cvmdbg $(B)/sevsim guests $(GUEST)/cloud/stub.gz
+	$(Q)B=$(B) INTERACTIVE=$(INTERACTIVE) STUB=$(STUB) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/demo/demo.py
 
 # --- tests ---
 # The archive last: it fills in what the test does not define itself.
@@ -247,7 +247,7 @@ support-matrix-fresh: $(B)/conformance
 check-integration: tests-built ## Real gdb, lldb and QEMU on the emulated SEV host
 	$(Q)$(TEST_ENV) tests/run.py --save $(B)/check-integration.tap $(INTEGRATION_TESTS)
 
-tests-built: $(B)/cvmdbg $(B)/sevsim guests $(UNIT) $(FUZZ) $(B)/conformance $(B)/replay/player
+tests-built: $(B)/cvmdbg $(B)/sevsim guests stub-guests $(UNIT) $(FUZZ) $(B)/conformance $(B)/replay/player
 
 check-hw: $(B)/cvmdbg guests ## The integration tests on a real SEV host; says what is missing
 	$(Q)$(TEST_ENV) tests/check-hw.sh

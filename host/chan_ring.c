@@ -56,7 +56,8 @@ static struct ring_chan *to_ring(struct chan *c)
 
 /* --- waiting and living --- */
 
-/* Makes rfd readable after @us; setting it also takes an earlier expiry back (timerfd_create(2)). */
+/* Makes rfd readable after @us; setting it also takes an earlier expiry back (timerfd_create(2)).
+ */
 static void look_after(const struct ring_chan *r, int64_t us)
 {
 	const struct itimerspec when = { .it_value.tv_nsec = us * 1000 };

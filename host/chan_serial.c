@@ -116,7 +116,8 @@ static ssize_t moved(ssize_t n)
 	return errno == EAGAIN || errno == EINTR ? 0 : ST_GONE;
 }
 
-/* With VMIN and VTIME 0, 0 bytes mean that there are none (termios(3)), or that the line hung up. */
+/* With VMIN and VTIME 0, 0 bytes mean that there are none (termios(3)), or that the line hung up.
+ */
 static ssize_t tty_read(struct chan *c, void *buf, size_t len)
 {
 	struct pollfd p = { .fd = c->rfd };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
-/* The table of transports to a stub inside a guest. To add one: a function in chan_stub.h, a row. */
+/* The table of transports to a stub inside a guest. To add one: a function in chan_stub.h, a row.
+ */
 #include "host/chan_stub.h"
 
 #include <string.h>

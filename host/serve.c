@@ -342,8 +342,9 @@ static void announce(const struct serve *s)
 	char what[SERVE_WHAT_MAX];
 
 	serve_vm_describe(&s->vm, what, sizeof(what));
-	fprintf(stderr, "cvmdbg: serving %s%s%s on %s", what, s->config->stub ? " with the stub at " : "",
-		s->config->stub ? s->config->stub : "", s->config->listen);
+	fprintf(stderr, "cvmdbg: serving %s%s%s on %s", what,
+		s->config->stub ? " with the stub at " : "", s->config->stub ? s->config->stub : "",
+		s->config->listen);
 	if (where)
 		fprintf(stderr, ": gdb vmlinux -ex 'target remote %s'", where);
 	fputc('\n', stderr);

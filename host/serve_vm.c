@@ -50,8 +50,7 @@ void serve_vm_describe(const struct serve_vm *v, char *buf, size_t size)
 	if (!v->vm)
 		snprintf(buf, size, "a guest");
 	else
-		snprintf(buf, size, "PID %d (%s, %s)", (int)v->vm->pid,
-			 sev_type_name(v->vm->type),
+		snprintf(buf, size, "PID %d (%s, %s)", (int)v->vm->pid, sev_type_name(v->vm->type),
 			 v->psp ? psp_route_name(psp_route(v->psp)) : "memory by the stub");
 }
 

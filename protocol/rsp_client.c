@@ -239,6 +239,26 @@ static struct buf reply(const struct rsp_client *c)
 	return b;
 }
 
+/* "Exx" or "Exx;text" with codes of status.def. */
+static int ours_error(struct buf b)
+{
+	static const int known[] = {
+#define X(name, code, text) name,
+#include "status.def"
+#undef X
+	};
+	uint8_t code;
+	size_t i;
+
+	if (!buf_skip_char(&b, 'E') || !buf_get_hex_bytes(&b, &code, 1) ||
+	    (buf_left(&b) && buf_peek(&b) != ';'))
+		return 0;
+	for (i = 0; i < ARRAY_LEN(known); i++)
+		if (known[i] == -(int)code)
+			return known[i];
+	return ST_IO;
+}
+
 /* "Enn" or "E.text" to a status; 0 when the reply is none of them. An error code is two digits and
  * no more. */
 static int reply_error(const struct rsp_client *c)
@@ -250,6 +270,8 @@ static int reply_error(const struct rsp_client *c)
 		return ST_UNSUPPORTED;
 	if (buf_skip_text(&b, "E."))
 		return ST_IO;
+	if (c->ours)
+		return ours_error(b);
 	if (buf_left(&b) != 3 || !buf_skip_char(&b, 'E') || !buf_get_hex_bytes(&b, &code, 1))
 		return 0;
 	switch (code) {

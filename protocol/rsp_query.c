@@ -151,12 +151,14 @@ static void client_feature(struct rsp_server *s, struct buf feature)
 	s->hwbreak |= buf_skip_text(&feature, "hwbreak+");
 	s->error_text |= buf_skip_text(&feature, "error-message+");
 	s->binary_upload |= buf_skip_text(&feature, "binary-upload+");
+	s->coded_text |= buf_skip_text(&feature, "cvmdbg+");
 }
 
 int rsp_query_supported(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 {
 	/* Each qSupported replaces the one before (gdb manual). */
 	s->multiprocess = s->swbreak = s->hwbreak = s->error_text = s->binary_upload = false;
+	s->coded_text = false;
 	while (buf_left(args)) {
 		args->pos++; /* ':' or ';' */
 		client_feature(s, buf_get_until(args, ';'));

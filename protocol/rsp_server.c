@@ -68,7 +68,7 @@ static bool is_failure(int status)
 	       status == ST_GONE || status == ST_ACCES || status == ST_POLICY;
 }
 
-/* gdb takes E.text if it said so, LLDB "Exx;hex" if it said so, everybody "Exx". */
+/* gdb takes E.text if it said so, LLDB and we "Exx;hex" if we said so, everybody "Exx". */
 static void reply_error(struct rsp_server *s, int status)
 {
 	uint8_t code = (uint8_t)-status;
@@ -78,12 +78,12 @@ static void reply_error(struct rsp_server *s, int status)
 		s->failure = status;
 	reply_begin(s, &out);
 	rsp_out_char(&out, 'E');
-	if (s->error_text && !s->lldb) {
+	if (s->error_text && !s->lldb && !s->coded_text) {
 		rsp_out_char(&out, '.');
 		rsp_out_raw_text(&out, error_text(s, status));
 	} else {
 		rsp_out_hex_bytes(&out, &code, 1);
-		if (s->error_text) {
+		if (s->error_text || s->coded_text) {
 			rsp_out_char(&out, ';');
 			rsp_out_hex_text(&out, error_text(s, status));
 		}

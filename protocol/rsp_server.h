@@ -62,8 +62,9 @@ struct rsp_server {
 	uint64_t range_start, range_end;
 	unsigned int range_vcpu;
 	bool noack, multiprocess, swbreak, hwbreak, error_text, binary_upload;
+	bool coded_text; /* the client is this project's: "Exx;text" */
 	bool lldb, thread_suffix, list_threads;
-	struct x86_64_regs regs;	 /* last looked at: too big for a kernel's stack */
+	struct x86_64_regs regs; /* last looked at: too big for a kernel's stack */
 	enum target_space space; /* what addresses mean: Qqemu.PhyMemMode */
 };
 

@@ -4,7 +4,7 @@
 
 void serial_line_hang_up(struct serial_line *l)
 {
-	l->open = false;
+	l->open = l->ending = false;
 	l->track = (struct serial_track){ 0 };
 }
 
@@ -15,13 +15,19 @@ static void begin(struct serial_line *l)
 		l->session = 1;
 }
 
+bool serial_line_listens(const struct serial_line *l)
+{
+	return !l->ending;
+}
+
 bool serial_line_take(struct serial_line *l, uint8_t byte)
 {
 	bool alone = serial_track_byte(&l->track, byte);
 
 	l->beat++;
 	if (alone && byte == SERIAL_LINE_END) {
-		serial_line_hang_up(l);
+		l->ending = l->open;
+		l->open = false;
 		l->kept_alive = true;
 		return false;
 	}

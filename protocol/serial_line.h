@@ -49,14 +49,18 @@ static inline bool serial_track_byte(struct serial_track *t, uint8_t byte)
 struct serial_line {
 	struct serial_track track;
 	bool open;
+	bool ending;	 /* by the other side; the stub has not hung up yet */
 	bool kept_alive; /* by who is at the other end */
 	uint32_t session, beat;
 };
 
 /*
- * One byte that was received: whether it belongs to the session, which it may have begun. After one
- * that ended the session the caller asks serial_line_session before it takes another.
+ * Whether the next byte may be taken off the line. Not from a session's end until the stub has hung
+ * up: what follows is the next session's, and hanging up must not hit that one.
  */
+bool serial_line_listens(const struct serial_line *l);
+
+/* One byte that was received: whether it belongs to the session, which it may have begun. */
 bool serial_line_take(struct serial_line *l, uint8_t byte);
 
 /* The session's number, 0: none. */
@@ -65,7 +69,7 @@ uint32_t serial_line_session(const struct serial_line *l);
 /* Stands still when who should keep the session alive does not (port.h, beat). */
 uint32_t serial_line_beat(struct serial_line *l);
 
-/* The stub ends the session itself. */
+/* The stub has done with the session, whoever ended it. */
 void serial_line_hang_up(struct serial_line *l);
 
 #endif

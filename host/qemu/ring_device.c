@@ -81,8 +81,7 @@ static int make_file(struct qmp *qmp, const char *path, uint64_t bytes, char **r
 	if (*made) {
 		uid_t uid = qmp_peer_uid(qmp);
 
-		if (ftruncate(fd, (off_t)bytes) ||
-		    (uid != geteuid() && fchown(fd, uid, (gid_t)-1)))
+		if (ftruncate(fd, (off_t)bytes) || (uid != geteuid() && fchown(fd, uid, (gid_t)-1)))
 			return err_sys(err, "%s", path);
 	} else if (stat(path, &st) || !S_ISREG(st.st_mode) || (uint64_t)st.st_size != bytes) {
 		return err_set(err, ST_INVAL, "%s: it exists, and is no file of %llu bytes", path,
@@ -94,9 +93,9 @@ static int make_file(struct qmp *qmp, const char *path, uint64_t bytes, char **r
 
 static int add_memory(struct qmp *qmp, const char *path, uint64_t bytes, struct err *err)
 {
-	json_t *args = json_pack("{s:s,s:s,s:s,s:I,s:b}", "qom-type", "memory-backend-file", "id",
-				 memory_id, "mem-path", path, "size", (json_int_t)bytes, "share",
-				 1);
+	json_t *args =
+		json_pack("{s:s,s:s,s:s,s:I,s:b}", "qom-type", "memory-backend-file", "id",
+			  memory_id, "mem-path", path, "size", (json_int_t)bytes, "share", 1);
 
 	return qmp_execute(qmp, "object-add", args, NULL, err);
 }
@@ -159,7 +158,7 @@ int ring_device_plug(struct qmp *qmp, const char *path, uint64_t bytes, struct e
 {
 	AUTO_FREE char *absolute = NULL;
 	struct err ignored;
-	bool device, memory, made = false;
+	bool device = false, memory = false, made = false;
 	int status = make_file(qmp, path, bytes, &absolute, &made, err);
 
 	if (!status)
@@ -204,7 +203,7 @@ static int await_unplugged(struct qmp *qmp, struct err *err)
 
 int ring_device_unplug(struct qmp *qmp, struct err *err)
 {
-	bool device, memory = false;
+	bool device = false, memory = false;
 	int status = has_child(qmp, "/machine/peripheral", device_id, &device, err);
 
 	if (!status && device)

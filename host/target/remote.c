@@ -141,8 +141,10 @@ static int remote_read(struct target *t, unsigned int vcpu, enum target_space sp
 		if ((size_t)n < want)
 			break;
 	}
-	/* A server's number for it means nothing in particular; QEMU's E14 is EFAULT in decimal. */
-	if (n == 0 || (n == ST_IO && !r->link.gone))
+	if (n < 0 && !r->link.gone)
+		(void)rsp_link_explain(&r->link, n);
+	/* A stock server's number means nothing in particular; QEMU's E14 is EFAULT in decimal. */
+	if (n == 0 || (n == ST_IO && !r->link.gone && !r->link.client.ours))
 		n = ST_FAULT;
 	return done || !len ? (int)done : n;
 }

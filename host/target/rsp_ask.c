@@ -19,7 +19,7 @@ static struct buf reply(const struct rsp_link *l)
 	return b;
 }
 
-/* --- console --- */
+/* --- words --- */
 
 /* Only what a terminal shows as it is: the guest wrote it. */
 static char printable(uint8_t c)
@@ -27,20 +27,41 @@ static char printable(uint8_t c)
 	return c >= ' ' && c < 0x7f ? (char)c : ' ';
 }
 
+/* Appends hex text to @text of @size bytes. */
+static void append(struct buf hex, char *text, size_t size)
+{
+	size_t n = strlen(text);
+	uint8_t c;
+
+	while (buf_left(&hex) >= 2 && n + 1 < size && buf_get_hex_bytes(&hex, &c, 1))
+		text[n++] = printable(c);
+	while (n && text[n - 1] == ' ')
+		n--;
+	text[n] = '\0';
+}
+
+/* "Exx;HEX" */
+bool rsp_link_explain(struct rsp_link *l, int status)
+{
+	char text[RSP_LINK_CONSOLE_MAX] = "";
+	struct buf b = reply(l);
+	struct buf code = buf_get_until(&b, ';');
+
+	if (!l->client.ours || buf_left(&code) != 3 || !buf_skip_char(&b, ';'))
+		return false;
+	append(b, text, sizeof(text));
+	err_set(&l->err, status, "%s", text);
+	return true;
+}
+
 bool rsp_link_take_console(struct rsp_link *l)
 {
 	struct buf b = reply(l);
-	size_t n = strlen(l->console);
-	uint8_t c;
 
 	/* "OK" begins with it as well. */
 	if (!buf_skip_char(&b, 'O') || buf_peek(&b) == 'K')
 		return false;
-	while (buf_left(&b) >= 2 && n + 1 < sizeof(l->console) && buf_get_hex_bytes(&b, &c, 1))
-		l->console[n++] = printable(c);
-	while (n && l->console[n - 1] == ' ')
-		n--;
-	l->console[n] = '\0';
+	append(b, l->console, sizeof(l->console));
 	return true;
 }
 
@@ -60,7 +81,8 @@ int rsp_link_monitor(struct rsp_link *l, const char *line, struct buf *out)
 	return status ? status : err_set(&l->err, ST_RANGE, "gdb server: it talks without end");
 }
 
-/* "start:HEX;size:HEX;permissions:rwx;name:HEX;", size 0 or 2^64 - 1: to the end (LLDB's packet). */
+/* "start:HEX;size:HEX;permissions:rwx;name:HEX;", size 0 or 2^64 - 1: to the end (LLDB's packet).
+ */
 static bool parse_region(struct buf b, uint64_t addr, struct target_region *ret)
 {
 	struct target_region region = { 0 };

@@ -20,10 +20,8 @@ static int learn_features(struct rsp_link *l)
 {
 	const struct rsp_frame *reply = &l->client.frame;
 	int status = rsp_link_exchange(
-		l,
-		rsp_client_request(&l->client,
-				   "qSupported:multiprocess+;swbreak+;hwbreak+;"
-				   "vContSupported+;error-message+"));
+		l, rsp_client_request(&l->client, "qSupported:multiprocess+;swbreak+;hwbreak+;"
+						  "vContSupported+;cvmdbg+"));
 	unsigned int i;
 
 	for (i = 0; !status && i < STALE_MAX && reply->len > 2 &&

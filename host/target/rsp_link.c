@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 enum { QUOTE_MAX = 80 }; /* of a reply, in an error text */
@@ -150,9 +149,9 @@ int rsp_link_wait(struct rsp_link *l, int deadline_ms)
 		int status = rsp_link_poll(l);
 
 		if (!status)
-			status = wait_for(
-				l, (struct pollfd){ .fd = l->chan->rfd, .events = POLLIN },
-				deadline);
+			status =
+				wait_for(l, (struct pollfd){ .fd = l->chan->rfd, .events = POLLIN },
+					 deadline);
 		if (status)
 			return status < 0 ? status : 0;
 	}
@@ -173,12 +172,7 @@ int rsp_link_command(struct rsp_link *l, int built)
 	if (status)
 		return status;
 	status = rsp_client_take_ok(&l->client);
-	if (status && reply->len > 2 && memcmp(reply->data, "E.", 2) == 0)
-		err_set(&l->err, status, "gdb server: %.*s",
-			reply->len - 2 < RSP_LINK_CONSOLE_MAX ? (int)reply->len - 2
-							      : RSP_LINK_CONSOLE_MAX,
-			(const char *)reply->data + 2);
-	else if (status)
+	if (status && !rsp_link_explain(l, status))
 		err_set(&l->err, status, "gdb server: it answered \"%.*s\"",
 			reply->len < QUOTE_MAX ? (int)reply->len : QUOTE_MAX,
 			(const char *)reply->data);

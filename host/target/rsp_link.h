@@ -59,6 +59,9 @@ int rsp_link_command(struct rsp_link *l, int built) MUST_USE;
  */
 int rsp_link_learn(struct rsp_link *l, struct target_stop *ret) MUST_USE;
 
+/* Whether the reply is an error with a reason; if so, that is l->err from here on. */
+bool rsp_link_explain(struct rsp_link *l, int status);
+
 /* Whether the reply is console output; if so, appends it to l->console (as one line, cut off). */
 bool rsp_link_take_console(struct rsp_link *l);
 

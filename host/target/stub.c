@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The stub's server as a target, connected for the length of a session, because connecting stops the
- * guest. What the PSP reads holds the int3s that the stub has planted, which only the stub can tell
- * from the guest's own bytes: it is asked wherever one stands.
+ * The stub's server as a target, connected for the length of a session, because connecting stops
+ * the guest. What the PSP reads holds the int3s that the stub has planted, which only the stub can
+ * tell from the guest's own bytes: it is asked wherever one stands.
  */
 #include "host/target/stub.h"
 
@@ -148,7 +148,8 @@ static int stub_poll(struct target *t, struct target_stop *ret)
 
 /*
  * The end of the session is enough: the stub then removes every point and lets all CPUs run,
- * whatever state they are in. A stopped guest is told politely first; whether it hears is no matter.
+ * whatever state they are in. A stopped guest is told politely first; whether it hears is no
+ * matter.
  */
 static int stub_detach(struct target *t, bool resume)
 {
@@ -254,8 +255,7 @@ static const struct target_ops stub_ops = {
 					       .interrupt = stub_interrupt,
 					       .poll = stub_poll,
 					       .detach = stub_detach },
-	.points =
-		&(const struct target_points_ops){ .insert = stub_insert, .remove = stub_remove },
+	.points = &(const struct target_points_ops){ .insert = stub_insert, .remove = stub_remove },
 	.vcpus = &(const struct target_vcpus_ops){ .count = stub_vcpus, .name = stub_vcpu_name },
 	.monitor = &(const struct target_monitor_ops){ .command = stub_monitor },
 };

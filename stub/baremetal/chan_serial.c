@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * The link over a 16550 UART, polled (PC16550D data sheet): COM2, since COM1 is the console. A UART
- * knows no sessions: one begins with the first packet or interrupt and ends when the stub says so.
+ * The link over a 16550 UART, polled (PC16550D data sheet): COM2, since COM1 is the console. What a
+ * session is on a line that knows none is in protocol/serial_line.h.
  */
+#include "protocol/serial_line.h"
 #include "stub/baremetal/machine.h"
 
 enum {
@@ -22,14 +23,14 @@ enum {
 	LSR_EMPTY = 0x20,
 	DIVISOR_115200 = 1,
 	ANY_BYTE = 0x5a,
-	INTERRUPT = 0x03,
+	FIFO_BYTES = 16, /* at most so many are taken at once */
 };
 
 static struct {
-	uint32_t session, beat;
-	bool open;
-	bool has_first;
-	uint8_t first; /* the byte that has begun the session */
+	struct serial_line line;
+	/* Received, for the session, and not yet given to it. */
+	bool held;
+	uint8_t byte;
 } link;
 
 static bool has_byte(void)
@@ -37,18 +38,24 @@ static bool has_byte(void)
 	return in8(COM2 + UART_LSR) & LSR_DATA;
 }
 
-/* What is left of an old session (acks) begins none. */
+/* Takes bytes off the line until one is for the session. */
+static void fetch(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < FIFO_BYTES && !link.held; i++) {
+		if (!serial_line_listens(&link.line) || !has_byte())
+			return;
+		link.byte = in8(COM2 + UART_DATA);
+		link.held = serial_line_take(&link.line, link.byte);
+	}
+}
+
 static uint32_t serial_session(struct port *p)
 {
 	(void)p;
-	while (!link.open && has_byte()) {
-		link.first = in8(COM2 + UART_DATA);
-		if (link.first != '$' && link.first != INTERRUPT)
-			continue;
-		link.has_first = link.open = true;
-		link.session++;
-	}
-	return link.open ? link.session : 0;
+	fetch();
+	return serial_line_session(&link.line);
 }
 
 static size_t serial_recv(struct port *p, void *buf, size_t len)
@@ -57,11 +64,13 @@ static size_t serial_recv(struct port *p, void *buf, size_t len)
 	size_t n = 0;
 
 	(void)p;
-	if (link.has_first && len)
-		to[n++] = link.first;
-	link.has_first = link.has_first && !len;
-	while (n < len && has_byte())
-		to[n++] = in8(COM2 + UART_DATA);
+	while (n < len) {
+		fetch();
+		if (!link.held)
+			break;
+		to[n++] = link.byte;
+		link.held = false;
+	}
 	return n;
 }
 
@@ -76,17 +85,17 @@ static size_t serial_send(struct port *p, const void *buf, size_t len)
 	return n;
 }
 
-/* Nobody can tell a silent debugger from an unplugged cable: the idle time does not apply. */
 static uint32_t serial_beat(struct port *p)
 {
 	(void)p;
-	return link.beat++;
+	return serial_line_beat(&link.line);
 }
 
 static void serial_hang_up(struct port *p)
 {
 	(void)p;
-	link.open = link.has_first = false;
+	serial_line_hang_up(&link.line);
+	link.held = false;
 }
 
 static void serial_stopped(bool stopped)

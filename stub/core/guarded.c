@@ -46,7 +46,7 @@ static size_t page_part(uint64_t addr, size_t len)
 }
 
 int guarded_read(struct stub *s, const struct x86_64_regs *regs, enum target_space space,
-		uint64_t addr, void *buf, size_t len)
+		 uint64_t addr, void *buf, size_t len)
 {
 	size_t done = 0;
 	int status = 0;
@@ -87,7 +87,7 @@ static int writable(struct stub *s, const struct x86_64_regs *regs, enum target_
 
 /* Read-only mappings are written as well, as debuggers expect of code. */
 int guarded_write(struct stub *s, const struct x86_64_regs *regs, enum target_space space,
-		 uint64_t addr, const void *buf, size_t len)
+		  uint64_t addr, const void *buf, size_t len)
 {
 	enum { CHUNK = 256 };
 	uint8_t bytes[CHUNK];
@@ -111,7 +111,7 @@ int guarded_write(struct stub *s, const struct x86_64_regs *regs, enum target_sp
 }
 
 int guarded_region(struct stub *s, const struct x86_64_regs *regs, uint64_t addr,
-		  struct target_region *ret)
+		   struct target_region *ret)
 {
 	struct paging paging = tables(s, regs);
 	struct paging_leaf leaf = { 0 };

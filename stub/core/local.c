@@ -106,7 +106,7 @@ static int local_resume(struct target *t, const struct target_resume *how)
 	unsigned int i;
 
 	for (i = 0; i < s->cpus; i++)
-		s->cpu[i].action = i < how->count ? how->actions[i] : TARGET_CONT;
+		stub_store(&s->cpu[i].action, i < how->count ? how->actions[i] : TARGET_CONT);
 	s->resumed = true;
 	s->stop_pending = false;
 	return 0;

@@ -39,7 +39,7 @@ static void let_all_go(struct stub *s)
 	unsigned int i;
 
 	for (i = 0; i < s->cpus; i++)
-		s->cpu[i].action = TARGET_CONT;
+		stub_store(&s->cpu[i].action, TARGET_CONT);
 	s->resumed = true;
 }
 

@@ -65,7 +65,7 @@ int step_begin(struct stub *s, unsigned int cpu)
 		.cpu = cpu,
 		.from = pc,
 		.started = s->port->ops->now_ms(s->port),
-		.had_if = x86_64_get(regs, X86_64_eflags) & EFLAGS_IF,
+		.had_if = !stub_user_mode(regs) && x86_64_get(regs, X86_64_eflags) & EFLAGS_IF,
 		.kind = (uint8_t)insn.kind,
 	};
 	if (known && !stub_user_mode(regs) &&
@@ -97,13 +97,28 @@ static void mend_pushed(struct stub *s, const struct x86_64_regs *regs)
 	(void)guarded_write(s, regs, TARGET_VIRT, sp, raw, sizeof(raw));
 }
 
+/*
+ * Whether the registers are those that the step has changed. A CPU that is caught in a fault's or,
+ * from user mode, an interrupt's handler has them on its stack: its own flags are the handler's.
+ * There TF is clear; when the handler returns, TF traps, and the step is ended then.
+ */
+static bool is_stepped(const struct stub_step *step, const struct x86_64_regs *regs)
+{
+	uint64_t pc = x86_64_get(regs, X86_64_rip);
+
+	if (step->planted)
+		return pc == step->from || pc == step->next;
+	return x86_64_get(regs, X86_64_eflags) & EFLAGS_TF;
+}
+
 void step_end(struct stub *s, struct x86_64_regs *regs)
 {
-	bool done = !regs || x86_64_get(regs, X86_64_rip) != s->step.from;
+	bool stepped = regs && is_stepped(&s->step, regs);
+	bool done = stepped && x86_64_get(regs, X86_64_rip) != s->step.from;
 	enum insn_kind kind = done ? (enum insn_kind)s->step.kind : INSN_PLAIN;
 
 	unplant(s);
-	if (!regs)
+	if (!stepped)
 		return;
 	set_flags(regs, 0, EFLAGS_TF);
 	if (kind == INSN_PUSHF)

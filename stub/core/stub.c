@@ -21,9 +21,12 @@ void stub_init(struct stub *s, struct port *port, const struct stub_config *conf
 
 bool stub_poll(struct stub *s)
 {
-	uint32_t owner = stub_load(&s->owner), number;
+	uint32_t owner, number;
 	bool wanted;
 
+	/* The CPU may step and be nowhere near the step's end: a fault that was mended. */
+	step_watch(s);
+	owner = stub_load(&s->owner);
 	if ((owner && !(owner & OWNER_OVERDUE)) || !stub_swap(&s->owner, owner, OWNER_BRIEF))
 		return false;
 	number = session_number(s);

@@ -53,10 +53,10 @@ enum stub_verdict {
 enum stub_presence { STUB_OUT, STUB_WAITS, STUB_KEPT, STUB_LET_OUT };
 
 struct stub_cpu {
-	struct x86_64_regs *regs; /* the interrupted ones, while held */
-	uint32_t presence;	  /* enum stub_presence, atomic */
-	bool missing;		  /* did not answer the last round-up */
-	enum target_action action;
+	struct x86_64_regs *regs;  /* the interrupted ones, while held */
+	uint32_t presence;	   /* enum stub_presence, atomic */
+	bool missing;		   /* did not answer the last round-up */
+	enum target_action action; /* atomic */
 };
 
 struct stub_point {

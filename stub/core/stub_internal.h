@@ -109,7 +109,7 @@ int step_begin(struct stub *s, unsigned int cpu);
 bool step_arrives(const struct stub *s, unsigned int cpu, uint64_t pc);
 /* Repairs what the step has changed in memory and in @regs; NULL: the CPU has not come back. */
 void step_end(struct stub *s, struct x86_64_regs *regs);
-/* Called by waiting CPUs: an instruction that takes long may be waiting for them. */
+/* Called now and then by all other CPUs: an instruction that takes long may wait for them. */
 void step_watch(struct stub *s);
 
 /* --- local.c --- */

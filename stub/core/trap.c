@@ -127,7 +127,8 @@ static bool may_go(struct stub *s, unsigned int cpu)
 		return true;
 	if (stub_owner_steps(owner, cpu))
 		return stub_swap(&c->presence, STUB_WAITS, STUB_OUT);
-	return !owner && c->action != TARGET_HOLD && stub_swap(&c->presence, STUB_WAITS, STUB_OUT);
+	return !owner && stub_load(&c->action) != TARGET_HOLD &&
+	       stub_swap(&c->presence, STUB_WAITS, STUB_OUT);
 }
 
 static void hold(struct stub *s, unsigned int cpu, struct x86_64_regs *regs)

@@ -37,17 +37,16 @@ static bool has_byte(const struct chan_serial *s)
 	return inb(s->base + UART_LSR) & UART_LSR_DR;
 }
 
-/* Takes bytes off the line until one is for the session; what ends the session comes alone. */
+/* Takes bytes off the line until one is for the session. */
 static void fetch(struct chan_serial *s)
 {
-	uint32_t before = serial_line_session(&s->line);
 	unsigned int i;
 
-	for (i = 0; i < FIFO_BYTES && !s->held && has_byte(s); i++) {
+	for (i = 0; i < FIFO_BYTES && !s->held; i++) {
+		if (!serial_line_listens(&s->line) || !has_byte(s))
+			return;
 		s->byte = inb(s->base + UART_RX);
 		s->held = serial_line_take(&s->line, s->byte);
-		if (before && !serial_line_session(&s->line))
-			return;
 	}
 }
 

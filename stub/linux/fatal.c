@@ -37,17 +37,19 @@ static bool tell(enum target_signal signal, struct pt_regs *regs)
 
 /* --- oops --- */
 
-static enum target_signal oops_signal(int trapnr)
+/* What the page fault's path says to die (arch/x86/mm/fault.c); it leaves the trap's number alone.
+ */
+static bool is_page_fault(const struct die_args *args)
 {
-	switch (trapnr) {
-	case X86_TRAP_PF:
-	case X86_TRAP_GP:
+	return !strcmp(args->str, "Oops");
+}
+
+static enum target_signal oops_signal(const struct die_args *args)
+{
+	if (is_page_fault(args) || args->trapnr == X86_TRAP_GP)
 		return TARGET_SIGSEGV;
-	case X86_TRAP_UD: /* BUG() as well */
-		return TARGET_SIGILL;
-	default:
-		return TARGET_SIGABRT;
-	}
+	/* BUG() as well. */
+	return args->trapnr == X86_TRAP_UD ? TARGET_SIGILL : TARGET_SIGABRT;
 }
 
 static int on_oops(struct notifier_block *nb, unsigned long event, void *data)
@@ -56,9 +58,10 @@ static int on_oops(struct notifier_block *nb, unsigned long event, void *data)
 
 	if (event != DIE_OOPS || atomic_xchg(&last.busy, 1))
 		return NOTIFY_DONE;
-	snprintf(last.text, sizeof(last.text), "kernel oops: %s (trap %d, error %#lx) in %s(%d)",
-		 args->str, args->trapnr, args->err, current->comm, current->pid);
-	(void)tell(oops_signal(args->trapnr), args->regs);
+	snprintf(last.text, sizeof(last.text), "kernel oops: %s (error %#lx) in %s(%d)",
+		 is_page_fault(args) ? "page fault" : args->str, args->err, current->comm,
+		 current->pid);
+	(void)tell(oops_signal(args), args->regs);
 	return NOTIFY_DONE;
 }
 

@@ -18,7 +18,10 @@
 
 #include "stub/linux/module.h"
 
-enum { SEV_STATUS_DEBUG_SWAP = 1 << 7 }; /* AMD APM volume 2, 15.34.10 */
+enum {
+	SEV_STATUS_DEBUG_SWAP = 1 << 7, /* AMD APM volume 2, 15.34.10 */
+	RESERVE_MS = 200,
+};
 
 /* What idle events watch: words that nobody writes. */
 static u64 nowhere[TARGET_HW_POINTS];
@@ -36,7 +39,7 @@ static struct {
 	struct arch_hw_breakpoint info[TARGET_HW_POINTS];
 	bool used[TARGET_HW_POINTS];
 	unsigned int generation;
-	bool reserved;
+	bool wanted, reserved;
 } hw;
 
 static DEFINE_PER_CPU(struct hw_cpu, hw_cpus);
@@ -231,12 +234,12 @@ static struct perf_event *__percpu *borrow(unsigned int slot)
 }
 
 /* The machine may be stopped anywhere in here: a slot is shown when it is ready. */
-void hw_reserve(void)
+static void reserve(void)
 {
 	struct perf_event *__percpu *event[TARGET_HW_POINTS];
 	unsigned int i;
 
-	if (hw.why || hw.reserved)
+	if (hw.reserved)
 		return;
 	for (i = 0; i < TARGET_HW_POINTS; i++)
 		event[i] = borrow(i);
@@ -247,11 +250,11 @@ void hw_reserve(void)
 	}
 	/* Off until they are used: enabled registers cost every #DB and NMI. */
 	on_each_cpu(load_now, NULL, 1);
-	hw.reserved = true;
+	WRITE_ONCE(hw.reserved, true);
 }
 
 /* Leaves a slot that a new session uses already, for the next time. */
-void hw_release(void)
+static void release(void)
 {
 	bool left = false;
 	unsigned int i;
@@ -259,7 +262,9 @@ void hw_release(void)
 
 	if (!hw.reserved)
 		return;
-	for_each_possible_cpu(cpu) irq_work_sync(&per_cpu_ptr(&hw_cpus, cpu)->work);
+	WRITE_ONCE(hw.reserved, false);
+	for_each_possible_cpu(cpu)
+		irq_work_sync(&per_cpu_ptr(&hw_cpus, cpu)->work);
 	for (i = 0; i < TARGET_HW_POINTS; i++) {
 		struct perf_event *__percpu *event = xchg(&hw.event[i], NULL);
 
@@ -270,7 +275,47 @@ void hw_release(void)
 			unregister_wide_hw_breakpoint(event);
 		}
 	}
-	hw.reserved = left;
+	WRITE_ONCE(hw.reserved, left);
+}
+
+/*
+ * Both wait for every CPU, and one may be spinning with interrupts off, which is what a debugger
+ * comes to look at. So a worker waits, and the debugger is let in without hardware points.
+ */
+static DECLARE_WAIT_QUEUE_HEAD(hw_adjusted);
+
+static void adjust(struct work_struct *work)
+{
+	if (READ_ONCE(hw.wanted))
+		reserve();
+	else
+		release();
+	wake_up(&hw_adjusted);
+}
+
+static DECLARE_WORK(hw_work, adjust);
+
+void hw_reserve(void)
+{
+	if (hw.why)
+		return;
+	WRITE_ONCE(hw.wanted, true);
+	queue_work(system_unbound_wq, &hw_work);
+	wait_event_timeout(hw_adjusted, READ_ONCE(hw.reserved), msecs_to_jiffies(RESERVE_MS));
+}
+
+void hw_release(void)
+{
+	WRITE_ONCE(hw.wanted, false);
+	if (READ_ONCE(hw.reserved))
+		queue_work(system_unbound_wq, &hw_work);
+}
+
+void hw_exit(void)
+{
+	flush_work(&hw_work);
+	hw_release();
+	flush_work(&hw_work);
 }
 
 bool hw_init(void)

@@ -234,7 +234,7 @@ static void stop_stub(void)
 	if (thread)
 		kthread_stop(thread);
 	stub_shutdown(linux_stub);
-	hw_release();
+	hw_exit();
 	/* Behind this nobody fetches an int3 of ours; who has trapped already is in the notifier.
 	 */
 	on_each_cpu(sync_one, NULL, 1);

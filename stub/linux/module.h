@@ -111,9 +111,13 @@ const char *hw_why(struct port *p);
 int hw_set(struct port *p, unsigned int slot, const struct port_hw *hw);
 /* Handler, on the CPU that goes on: loads what hw_set has changed. */
 void hw_leaving(void);
-/* Takes the debug registers from perf for a session, gives them back. Not for handlers. */
+/*
+ * Takes the debug registers from perf for a session, gives them back. Not for handlers. Neither
+ * waits for long: where a CPU does not take interrupts, it is done when it does again.
+ */
 void hw_reserve(void);
 void hw_release(void);
+void hw_exit(void);
 
 /* --- watchdogs.c: keep quiet after a long stop --- */
 

@@ -14,6 +14,7 @@
 #include "host/target/hybrid.h"
 #include "host/target/psp.h"
 #include "host/target/remote.h"
+#include "host/target/stub.h"
 #include "tests/conformance/fake_cpu.h"
 #include "tests/conformance/loopback.h"
 #include "tests/fake/stub_machine.h"
@@ -74,6 +75,8 @@ static void close_psp(struct target *t)
  */
 
 static struct target *served;
+/* The agent's own journal: it knows nothing of what the stub's side plants. */
+static struct journal outer_journal;
 
 static struct target *open_remote(struct conformance_machine *ret)
 {
@@ -93,8 +96,8 @@ static void close_remote(struct target *t)
 }
 
 /*
- * --- stub: the in-guest stub as its user meets it, through the client at the other end of its link.
- * Its operations work inside a trap only, so the suite cannot call them itself. ---
+ * --- stub: the in-guest stub as its user meets it, through the client at the other end of its
+ * link. Its operations work inside a trap only, so the suite cannot call them itself. ---
  */
 
 enum { STUB_LOOK_US = 100 };
@@ -162,6 +165,55 @@ static void close_stub(struct target *t)
 	stub_machine_destroy(toy);
 }
 
+/*
+ * --- served_stub, served_stub_psp: `cvmdbg serve --stub`, without and with the host's view of
+ * memory. In the guest's place serves a hybrid target, which plants int3s in the same encrypted
+ * memory and hides them as the stub does. ---
+ */
+
+int chan_connect_stub(const char *spec, struct chan **ret, struct err *err)
+{
+	(void)spec;
+	*ret = loopback_create(served);
+	return *ret ? 0 : err_set(err, ST_NOMEM, "out of memory");
+}
+
+static struct target *open_served(struct conformance_machine *ret, bool look)
+{
+	struct backend_config config = { .stub = "the hybrid target" };
+	struct target_stop stop;
+	struct target *t;
+	struct err err = { .text = "" };
+
+	served = open_hybrid(ret);
+	if (look) {
+		config.vm = &vm->vm;
+		config.psp = psp;
+		config.journal = &outer_journal;
+	}
+	if (!served || !stub_backend.fits(&config) || stub_backend.create(&config, &t, &err) ||
+	    stub_backend.attach(t, &stop, &err))
+		return NULL;
+	return t;
+}
+
+static struct target *open_served_stub(struct conformance_machine *ret)
+{
+	return open_served(ret, false);
+}
+
+static struct target *open_served_stub_psp(struct conformance_machine *ret)
+{
+	return open_served(ret, true);
+}
+
+static void close_served_stub(struct target *t)
+{
+	(void)!t->ops->run->detach(t, false);
+	stub_backend.destroy(t);
+	close_hybrid(served);
+}
+
 /* --- fake: the specimen of the server's unit tests keeps the contract as well --- */
 
 static struct target_fake fake;
@@ -191,5 +243,7 @@ const struct conformance_backend conformance_backends[] = {
 	{ "hybrid", open_hybrid, close_hybrid },
 	{ "psp", open_psp, close_psp },
 	{ "stub", open_stub, close_stub },
+	{ "served_stub", open_served_stub, close_served_stub },
+	{ "served_stub_psp", open_served_stub_psp, close_served_stub },
 };
 const unsigned int conformance_backends_count = ARRAY_LEN(conformance_backends);

@@ -338,6 +338,12 @@ enum qmp_run_state qmp_run_state(const struct qmp *qmp)
 	return the_vm->run_state;
 }
 
+int qmp_inject_nmi(struct qmp *qmp, struct err *err)
+{
+	(void)qmp;
+	return err_set(err, ST_UNSUPPORTED, "the fake has no NMIs");
+}
+
 int qmp_stop(struct qmp *qmp, struct err *err)
 {
 	(void)qmp;

@@ -20,7 +20,10 @@ end of `struct target`); do not edit.
 |---|---|
 | `hybrid` | plain SEV: memory through the PSP, registers, run control and points through QEMU's gdbstub |
 | `psp` | SEV-ES without a stub: memory through the PSP, pause and continue through QMP |
-| `remote` | any RSP server: QEMU's gdbstub, later the in-guest stub |
+| `remote` | any RSP server: QEMU's gdbstub, the in-guest stub |
+| `stub` | the in-guest stub, through `remote`, as its user has it |
+| `served_stub` | `cvmdbg serve --stub`: everything from the stub (SEV-SNP, or no `--qmp`) |
+| `served_stub_psp` | the same with `--qmp` on SEV and SEV-ES: memory through the PSP |
 
 SEV-SNP has no back end on the host: stock KVM refuses every debug command for it.
 

@@ -36,8 +36,11 @@ static const char *find(const struct qmp_answer *rows, const char *line)
 /* @reply with its place holders filled in. */
 static void send_reply(FILE *out, const char *reply, const char *line)
 {
-	const char *id = strstr(line, "\"id\":");
+	const char *id = NULL, *next;
 
+	/* The last one: arguments may have members of that name. */
+	for (next = line; (next = strstr(next, "\"id\":")) != NULL; next++)
+		id = next;
 	while (*reply) {
 		if (strncmp(reply, "%ID", 3) == 0) {
 			fprintf(out, "%ld", id ? strtol(id + 5, NULL, 10) : 0);

@@ -14,10 +14,10 @@
 
 enum {
 	STUB_MACHINE_CPUS = 4,
-	STUB_MACHINE_PAGES = 32,	     /* of RAM, from guest physical 0 */
+	STUB_MACHINE_PAGES = 32, /* of RAM, from guest physical 0 */
 	STUB_MACHINE_TEXT_BYTES = PAGE_BYTES,
-	STUB_MACHINE_REFUSED = 0xf00,	     /* from here on text_check refuses */
-	STUB_MACHINE_HANDLER = 0xe00,	     /* where interrupts go: an iret */
+	STUB_MACHINE_REFUSED = 0xf00, /* from here on text_check refuses */
+	STUB_MACHINE_HANDLER = 0xe00, /* where interrupts go: an iret */
 	STUB_MACHINE_PLAIN_BYTES = 3 * PAGE_BYTES,
 	STUB_MACHINE_QUEUE = 0x40000,
 	STUB_MACHINE_LOG = 4096,
@@ -33,11 +33,11 @@ enum {
 /* What happens to a CPU between two instructions, as a hostile host would have it. */
 enum stub_machine_event {
 	STUB_MACHINE_NOTHING,
-	STUB_MACHINE_INT3,   /* #BP where no int3 is */
-	STUB_MACHINE_DB,     /* #DB that nobody asked for */
-	STUB_MACHINE_HW,     /* a debug register that is not set hits */
-	STUB_MACHINE_NMI,    /* an NMI that nobody sent */
-	STUB_MACHINE_OOPS,   /* the guest's kernel dies: STUB_FATAL */
+	STUB_MACHINE_INT3, /* #BP where no int3 is */
+	STUB_MACHINE_DB,   /* #DB that nobody asked for */
+	STUB_MACHINE_HW,   /* a debug register that is not set hits */
+	STUB_MACHINE_NMI,  /* an NMI that nobody sent */
+	STUB_MACHINE_OOPS, /* the guest's kernel dies: STUB_FATAL */
 	STUB_MACHINE_EVENTS,
 };
 
@@ -47,10 +47,10 @@ struct stub_machine_cpu {
 	pthread_t thread;
 	struct x86_64_regs regs; /* the CPU's own: nobody else touches them while it runs */
 	struct port_hw hw[TARGET_HW_POINTS]; /* as loaded when it left the stub */
-	uint64_t resume_at;	 /* RF: the execution point here has been reported */
-	uint64_t irq_rip;	 /* interrupted by the handler that runs */
+	uint64_t resume_at;		     /* RF: the execution point here has been reported */
+	uint64_t irq_rip;		     /* interrupted by the handler that runs */
 	uint32_t irq_flags;
-	unsigned int countdown;	 /* instructions until it looks at the link */
+	unsigned int countdown; /* instructions until it looks at the link */
 	/* Atomic: */
 	uint32_t offline;
 	uint32_t deaf;	/* NMIs wait */

@@ -126,8 +126,8 @@ static unsigned int hit(const struct stub_machine_cpu *c, bool exec, uint64_t ad
 	for (i = 0; i < TARGET_HW_POINTS; i++) {
 		const struct port_hw *hw = &c->hw[i];
 
-		if (hw->used && (hw->type == TARGET_POINT_HW) == exec && addr < hw->addr + hw->len &&
-		    hw->addr < addr + len)
+		if (hw->used && (hw->type == TARGET_POINT_HW) == exec &&
+		    addr < hw->addr + hw->len && hw->addr < addr + len)
 			break;
 	}
 	return i;

@@ -36,12 +36,18 @@ static void require(bool holds, const char *what)
 static void say(struct stub_machine *m, uint8_t number)
 {
 	static const char *const packets[] = {
-		"?",	    "g",
-		"D",	    "vCont;s:1",
-		"vCont;c",  "vCont;rffffffff81000000,ffffffff81000010:1",
-		"k",	    "QStartNoAckMode",
-		"P11=0203", "P11=02000000",
-		"QAllow:InsertBreak:0", "qRcmd,737461747573",
+		"?",
+		"g",
+		"D",
+		"vCont;s:1",
+		"vCont;c",
+		"vCont;rffffffff81000000,ffffffff81000010:1",
+		"k",
+		"QStartNoAckMode",
+		"P11=0203",
+		"P11=02000000",
+		"QAllow:InsertBreak:0",
+		"qRcmd,737461747573",
 	};
 	char text[96];
 	uint8_t sum = 0;
@@ -120,8 +126,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	/* What the CPU runs: every instruction it knows but iret, which stands in the handler. */
 	static const uint8_t code[] = {
-		0x0f, 0x1f, 0x44, 0x00, 0x00, 0x9c, 0xfa, 0x9d, 0x88, 0x04, 0x25, 0x10, 0x00, 0x00,
-		0x82, 0x0f, 0xa2, 0xfb, 0xf4, 0x90, 0xeb, 0xea,
+		0x0f, 0x1f, 0x44, 0x00, 0x00, 0x9c, 0xfa, 0x9d, 0x88, 0x04, 0x25,
+		0x10, 0x00, 0x00, 0x82, 0x0f, 0xa2, 0xfb, 0xf4, 0x90, 0xeb, 0xea,
 	};
 	struct stub_config config = {
 		.rights = RSP_RIGHT_ALL & ~(unsigned int)RSP_RIGHT_WRITE_MEM,

@@ -14,12 +14,14 @@ import re
 import socket
 import threading
 
+import rsp
 import vm
-from process import CVMDBG, Program, Timeout, is_listening, wait_for
+from process import CVMDBG, Program, Timeout, is_listening, run, wait_for
 
 POLICY = ("cvmdbg-policy 1;allow regs.read regs.write mem.read mem.write run points monitor;"
           "channel plain;on-panic stop;idle-timeout 20")
 RING_BYTES = 1 << 20
+TEXT_LINK = 0xffffffff81000000
 
 
 class StubLinux:
@@ -115,6 +117,17 @@ class StubGuest(vm.Guest):
         places = " ".join(f"-s {name} {address}" for name, address in found)
         return f"add-symbol-file {self.folder}/{module}.ko {places}"
 
+    def module_symbols(self, module):
+        """Name -> address of what lies in the module's .text, .data and .bss."""
+        base = {name: int(address, 16) for name, address in
+                re.findall(r"^section (\S+) (0x[0-9a-f]+)", self.ask(f"sections {module}"), re.MULTILINE)}
+        found = {}
+        for line in run(["objdump", "-t", f"{self.folder}/{module}.ko"]).stdout.splitlines():
+            row = line.split()
+            if len(row) >= 5 and row[-3] in base:
+                found[row[-1]] = base[row[-3]] + int(row[0], 16)
+        return found
+
     def hash(self):
         return re.search(r"^hash ([0-9a-f]+)", self.ask("hash"), re.MULTILINE)[1]
 
@@ -148,6 +161,42 @@ class StubGuest(vm.Guest):
         if getattr(self, "console_in", None):
             self.console_in.close()
         super().close()
+
+
+class Client(rsp.Client):
+    """A debugger's packets: connected, the machine is stopped."""
+
+    def __init__(self, address, **rest):
+        super().__init__(address, **rest)
+        self.request("qSupported:swbreak+;hwbreak+;multiprocess+")
+        self.stop = self.request("?")
+
+    def slide(self):
+        """What KASLR adds to the addresses of the kernel's ELF file."""
+        return int(re.search(rb"TextSeg=([0-9a-f]+)", self.request("qOffsets"))[1], 16) - TEXT_LINK
+
+    def demand(self, packet):
+        reply = self.request(packet)
+        assert reply == b"OK", f"{packet}: {reply}"
+
+    def go(self, packet="vCont;c"):
+        self.stop = self.request(packet)
+        return self.stop
+
+    @property
+    def thread(self):
+        """Number of the CPU that has stopped, beginning with 1."""
+        return int(re.search(rb"thread:p1\.([0-9a-f]+)", self.stop)[1], 16)
+
+    def pc(self):
+        return int.from_bytes(bytes.fromhex(self.request("g")[256:272].decode()), "little")
+
+    def pass_over(self, addr):
+        """Step the stopped CPU off its breakpoint as gdb does."""
+        thread = self.thread
+        self.demand(f"z0,{addr:x},1")
+        self.go(f"vCont;s:p1.{thread:x}")
+        self.demand(f"Z0,{addr:x},1")
 
 
 class StubAgent:

@@ -230,7 +230,15 @@ static void test_refused(void **state)
 static void test_track(void **state)
 {
 	static const char text[] = "+$a+#00+\x03%n-#1f-$}##2b$$#24\x03";
-	static const char alone[] = "1" "000000" "11" "000000" "1" "00000" "1" "00000" "1";
+	static const char alone[] = "1"
+				    "000000"
+				    "11"
+				    "000000"
+				    "1"
+				    "00000"
+				    "1"
+				    "00000"
+				    "1";
 	struct serial_track t = { 0 };
 	size_t i;
 
@@ -246,6 +254,9 @@ static void test_track(void **state)
 static void takes(struct serial_line *l, const char *in, const char *out)
 {
 	for (; *in; in++) {
+		/* The stub notices the end of a session and hangs up before it takes more. */
+		if (!serial_line_listens(l))
+			serial_line_hang_up(l);
 		if (!serial_line_take(l, (uint8_t)*in))
 			continue;
 		assert_int_equal(*in, *out);
@@ -273,6 +284,11 @@ static void test_stub_sessions(void **state)
 	assert_int_equal(serial_line_session(&l), 1);
 	takes(&l, "\x04", "");
 	assert_int_equal(serial_line_session(&l), 0);
+	assert_false(serial_line_listens(&l));
+	serial_line_hang_up(&l);
+	assert_true(serial_line_listens(&l));
+	takes(&l, "\x04", "");
+	assert_true(serial_line_listens(&l));
 	takes(&l, "+\x03", "\x03");
 	assert_int_equal(serial_line_session(&l), 2);
 	beat = serial_line_beat(&l);

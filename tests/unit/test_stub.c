@@ -88,7 +88,7 @@ static void test_interrupt(void **state)
 static void test_registers(void **state)
 {
 	static const char *const refused[] = {
-		"P12=10000000",	/* cs */
+		"P12=10000000", /* cs */
 		"P16=2b000000", /* fs */
 	};
 	struct stub_test t;

@@ -158,8 +158,8 @@ static void test_gone_stepping(void **state)
 	stub_test_begin(&t, 2);
 	stub_test_attach(&t);
 	for (i = 0; i < 10; i++) {
-		stub_line_say(t.line, i % 2 ? "vCont;s:1" :
-					      "vCont;rffffffff81000000,ffffffff81000f00:1");
+		stub_line_say(t.line,
+			      i % 2 ? "vCont;s:1" : "vCont;rffffffff81000000,ffffffff81000f00:1");
 		if (i % 3)
 			assert_true(stub_machine_cpu_runs(t.m, 0));
 		stub_machine_disconnect(t.m);
@@ -190,7 +190,8 @@ static void test_missing(void **state)
 	stub_test_expect(&t, "?", "T02*");
 	t.line->pass_ms = 0;
 	assert_true(__atomic_load_n(&t.m->clock, __ATOMIC_RELAXED) >= STUB_ROUND_UP_MS);
-	stub_test_expect(&t, "qThreadExtraInfo,3", "746f792032205b646f6573206e6f7420616e737765725d");
+	stub_test_expect(&t, "qThreadExtraInfo,3",
+			 "746f792032205b646f6573206e6f7420616e737765725d");
 	stub_test_expect(&t, "Hg3", "OK");
 	stub_test_expect(&t, "P0=0000000000000000", "E81");
 	stub_test_expect(&t, "g", "xxxxxxxxxxxxxxxx*");
@@ -289,6 +290,22 @@ static void test_foreign_int3(void **state)
 	stub_test_end(&t);
 }
 
+/* A CPU that ran into an int3 and comes only when it has been taken out: it runs what is there. */
+static void test_ghost(void **state)
+{
+	static const struct stub_trap trap = { .cause = STUB_INT3 };
+	struct stub_machine *m = stub_machine_create(1);
+	struct x86_64_regs *regs = &m->cpu[0].regs;
+
+	(void)state;
+	stub_machine_start(m, &stub_test_config, false);
+	m->stub.point[0] = (struct stub_point){ .ghost = true, .addr = STUB_MACHINE_TEXT + 0x10 };
+	x86_64_set(regs, X86_64_rip, STUB_MACHINE_TEXT + 0x11);
+	assert_int_equal(stub_trap(&m->stub, 0, &trap, regs), STUB_MINE);
+	assert_int_equal(x86_64_get(regs, X86_64_rip), STUB_MACHINE_TEXT + 0x10);
+	stub_machine_destroy(m);
+}
+
 /* --- the guest's own death --- */
 
 static void test_fatal_in_session(void **state)
@@ -369,6 +386,7 @@ int main(void)
 		cmocka_unit_test(test_late_nmi),
 		cmocka_unit_test(test_offline),
 		cmocka_unit_test(test_spurious),
+		cmocka_unit_test(test_ghost),
 		cmocka_unit_test(test_foreign_int3),
 		cmocka_unit_test(test_fatal_in_session),
 		cmocka_unit_test(test_fatal_alone),

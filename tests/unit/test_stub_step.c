@@ -292,11 +292,16 @@ static void test_overdue_breakpoint(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain),	    cmocka_unit_test(test_flags),
-		cmocka_unit_test(test_save_restore), cmocka_unit_test(test_interrupts),
-		cmocka_unit_test(test_cpuid),	    cmocka_unit_test(test_hlt),
-		cmocka_unit_test(test_range),	    cmocka_unit_test(test_range_interrupted),
-		cmocka_unit_test(test_others_wait), cmocka_unit_test(test_overdue),
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_save_restore),
+		cmocka_unit_test(test_interrupts),
+		cmocka_unit_test(test_cpuid),
+		cmocka_unit_test(test_hlt),
+		cmocka_unit_test(test_range),
+		cmocka_unit_test(test_range_interrupted),
+		cmocka_unit_test(test_others_wait),
+		cmocka_unit_test(test_overdue),
 		cmocka_unit_test(test_overdue_interrupted),
 		cmocka_unit_test(test_overdue_breakpoint),
 	};

@@ -4,8 +4,10 @@
  * with "done NAME" or "failed NAME: why". It loads and unloads the stub, gets into trouble by way
  * of the specimen module, and keeps all CPUs in use when told to.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,6 +141,37 @@ static int do_online(const char *args)
 	return set_cpu(args, "1");
 }
 
+/* "NAME CPU": processes and threads of the kernel with this name run on this CPU only. */
+static int do_pin(const char *args)
+{
+	char name[16], path[64], comm[16];
+	unsigned int cpu;
+	struct dirent *entry;
+	cpu_set_t set;
+	DIR *proc;
+
+	if (sscanf(args, "%15s %u", name, &cpu) != 2)
+		return -1;
+	proc = opendir("/proc");
+	if (!proc)
+		return -1;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	while ((entry = readdir(proc)) != NULL) {
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/%.32s/comm", entry->d_name);
+		file = fopen(path, "re");
+		if (!file)
+			continue;
+		if (fscanf(file, "%15s", comm) == 1 && !strcmp(comm, name))
+			sched_setaffinity(atoi(entry->d_name), sizeof(set), &set);
+		fclose(file);
+	}
+	closedir(proc);
+	return 0;
+}
+
 /* System calls, page faults, processes, sleep: something of everything. */
 static void work(void)
 {
@@ -209,6 +242,7 @@ static const struct {
 	{ "trouble", do_trouble }, { "hash", do_hash },		{ "sysrq", do_sysrq },
 	{ "offline", do_offline }, { "online", do_online },	{ "busy", do_busy },
 	{ "time", do_time },	   { "sections", do_sections },
+	{ "pin", do_pin },
 };
 
 static void obey(char *line)

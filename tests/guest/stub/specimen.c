@@ -4,7 +4,6 @@
  * of the kernel's text that tests compare. Everything is asked for through /proc/specimen. It
  * belongs to the tests; the stub does not know it.
  */
-#include <linux/delay.h>
 #include <linux/jump_label.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
@@ -12,6 +11,7 @@
 #include <linux/smp.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
+#include <asm/tsc.h>
 
 MODULE_LICENSE("Dual MIT/GPL");
 MODULE_DESCRIPTION("a specimen for debugger tests");
@@ -99,12 +99,13 @@ SPECIMEN void specimen_oops(void)
 /* With interrupts off until a debugger sets specimen_release, or for ten seconds. */
 SPECIMEN void specimen_spin(void)
 {
+	/* Not mdelay: CPUs of an emulated machine are calibrated badly. */
+	u64 until = rdtsc() + (u64)HELD_MS * tsc_khz;
 	unsigned long flags;
-	int ms;
 
 	local_irq_save(flags);
-	for (ms = 0; ms < HELD_MS && !READ_ONCE(specimen_release); ms++)
-		mdelay(1);
+	while (rdtsc() < until && !READ_ONCE(specimen_release))
+		cpu_relax();
 	local_irq_restore(flags);
 	specimen_release = 0;
 }
