@@ -12,7 +12,7 @@
 #include "protocol/serial_line.h"
 
 enum {
-	BREAK_IN_FIRST_MS = 500, /* the stub looks a hundred times a second while it can */
+	BREAK_IN_FIRST_MS = 2000, /* the stub borrows debug registers first, 1.5 s at most */
 	BREAK_IN_INTERRUPT_MS = 300,
 };
 

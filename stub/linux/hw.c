@@ -20,7 +20,7 @@
 
 enum {
 	SEV_STATUS_DEBUG_SWAP = 1 << 7, /* AMD APM volume 2, 15.34.10 */
-	RESERVE_MS = 200,
+	RESERVE_MS = 1500,		/* a loaded guest under emulation takes some hundred */
 };
 
 /* What idle events watch: words that nobody writes. */
@@ -263,8 +263,7 @@ static void release(void)
 	if (!hw.reserved)
 		return;
 	WRITE_ONCE(hw.reserved, false);
-	for_each_possible_cpu(cpu)
-		irq_work_sync(&per_cpu_ptr(&hw_cpus, cpu)->work);
+	for_each_possible_cpu(cpu) irq_work_sync(&per_cpu_ptr(&hw_cpus, cpu)->work);
 	for (i = 0; i < TARGET_HW_POINTS; i++) {
 		struct perf_event *__percpu *event = xchg(&hw.event[i], NULL);
 
