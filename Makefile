@@ -45,7 +45,7 @@ FUZZ_CFLAGS = $(BASE) -O1 -g -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined \
 # --- sources: a folder is a compile domain ---
 PROTOCOL_C := $(wildcard protocol/*.c)
 STUB_C	:= $(wildcard stub/core/*.c)
-MODULE_FILES := $(filter-out protocol/rsp_client.%,\
+MODULE_FILES := $(filter-out protocol/rsp_client.% protocol/rsp_description.c,\
 	   $(wildcard protocol/*.[ch] protocol/*.def stub/core/*.[ch] stub/linux/*.[ch]))
 HOST_C	:= $(wildcard host/*.c host/*/*.c)
 FAKE_C	:= $(wildcard tests/fake/*.c)

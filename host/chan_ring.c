@@ -23,8 +23,9 @@
 #include "protocol/ring.h"
 
 enum {
-	RING_OPEN_MS = 2000, /* for a stub that is just being loaded, and to take a session up */
-	RING_SPIN_US = 30,   /* an answer on the same machine often takes no longer */
+	RING_OPEN_MS = 2000,  /* for a stub that is just being loaded */
+	RING_BEGIN_MS = 4000, /* to take a session up, after an NMI perhaps (chan_break_in.c) */
+	RING_SPIN_US = 30,    /* an answer on the same machine often takes no longer */
 	RING_LOOK_US_MIN = 20,
 	RING_LOOK_US_MAX = 5000,
 	RING_LOOK_SHARE = 4,
@@ -91,7 +92,7 @@ static int check_session(struct ring_chan *r, int64_t now)
 	}
 	if (r->begun)
 		return ST_GONE;
-	return now - r->start_us < RING_OPEN_MS * 1000 ? 0 : ST_TIMEOUT;
+	return now - r->start_us < RING_BEGIN_MS * 1000 ? 0 : ST_TIMEOUT;
 }
 
 static void ring_chan_tick(struct chan *c)
@@ -114,6 +115,7 @@ static ssize_t ring_chan_read(struct chan *c, void *buf, size_t len)
 	}
 	beat(r, now);
 	if (n) {
+		r->begun = true;
 		r->expecting = false;
 		r->moved_us = now;
 		look_later(r, now);
@@ -132,6 +134,7 @@ static ssize_t ring_chan_write(struct chan *c, const void *buf, size_t len)
 
 	beat(r, now);
 	if (n) {
+		r->begun = true;
 		r->expecting = true;
 		r->moved_us = now;
 	}

@@ -8,10 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,13 +20,20 @@
 
 enum { UNPLUG_MS = 5000, UNPLUG_LOOK_MS = 50 };
 
-/* Names that nobody else gives to a device and to its memory. */
-static const char device_id[] = "cvmdbg-ring";
-static const char memory_id[] = "cvmdbg-ring-memory";
+enum { QOM_NAME_MAX = 64 };
 
-/* *ret: whether the object at @parent has a child @name. */
-static int has_child(struct qmp *qmp, const char *parent, const char *name, bool *ret,
-		     struct err *err)
+/*
+ * Names that nobody else gives to a device and to its memory. The memory's is new each time: QEMU
+ * aborts when the device comes back while something still holds on to its old memory (7.2,
+ * qemu_ram_set_idstr, "already registered"; ivshmem_exit does not unregister what the guest has
+ * unmapped).
+ */
+static const char device_id[] = "cvmdbg-ring";
+static const char memory_prefix[] = "cvmdbg-ring-memory-";
+
+/* The child of the object at @parent whose name begins with @prefix; "" when there is none. */
+static int find_child(struct qmp *qmp, const char *parent, const char *prefix,
+		      char ret[QOM_NAME_MAX], struct err *err)
 {
 	json_t *list, *item;
 	size_t i;
@@ -34,25 +41,26 @@ static int has_child(struct qmp *qmp, const char *parent, const char *name, bool
 
 	if (status)
 		return status;
-	*ret = false;
+	ret[0] = '\0';
 	json_array_foreach(list, i, item) {
 		const char *child = json_string_value(json_object_get(item, "name"));
 
-		*ret |= child && strcmp(child, name) == 0;
+		if (child && strncmp(child, prefix, strlen(prefix)) == 0)
+			snprintf(ret, QOM_NAME_MAX, "%s", child);
 	}
 	json_decref(list);
 	return 0;
 }
 
 /* The file behind memory that exists already. */
-static int check_path(struct qmp *qmp, const char *path, struct err *err)
+static int check_path(struct qmp *qmp, const char *memory, const char *path, struct err *err)
 {
-	char object[64];
+	char object[QOM_NAME_MAX + 16];
 	json_t *value;
 	const char *now;
 	int status;
 
-	snprintf(object, sizeof(object), "/objects/%s", memory_id);
+	snprintf(object, sizeof(object), "/objects/%s", memory);
 	status = qmp_execute(qmp, "qom-get",
 			     json_pack("{s:s,s:s}", "path", object, "property", "mem-path"), &value,
 			     err);
@@ -91,25 +99,31 @@ static int make_file(struct qmp *qmp, const char *path, uint64_t bytes, char **r
 	return *ret ? 0 : err_sys(err, "%s", path);
 }
 
-static int add_memory(struct qmp *qmp, const char *path, uint64_t bytes, struct err *err)
+/* @memory: where its name goes. */
+static int add_memory(struct qmp *qmp, const char *path, uint64_t bytes, char memory[QOM_NAME_MAX],
+		      struct err *err)
 {
-	json_t *args =
-		json_pack("{s:s,s:s,s:s,s:I,s:b}", "qom-type", "memory-backend-file", "id",
-			  memory_id, "mem-path", path, "size", (json_int_t)bytes, "share", 1);
+	uint32_t number;
+	json_t *args;
 
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		return err_sys(err, "getrandom");
+	snprintf(memory, QOM_NAME_MAX, "%s%08x", memory_prefix, number);
+	args = json_pack("{s:s,s:s,s:s,s:I,s:b}", "qom-type", "memory-backend-file", "id", memory,
+			 "mem-path", path, "size", (json_int_t)bytes, "share", 1);
 	return qmp_execute(qmp, "object-add", args, NULL, err);
 }
 
-static int add_device(struct qmp *qmp, const char *bus, struct err *err)
+static int add_device(struct qmp *qmp, const char *memory, const char *bus, struct err *err)
 {
 	json_t *args = json_pack("{s:s,s:s,s:s,s:s}", "driver", "ivshmem-plain", "id", device_id,
-				 "memdev", memory_id, "bus", bus);
+				 "memdev", memory, "bus", bus);
 
 	return qmp_execute(qmp, "device_add", args, NULL, err);
 }
 
 /* Every bridge with a name, which is its bus's name too, and nothing behind it. */
-static int try_bridges(struct qmp *qmp, json_t *buses, struct err *err)
+static int try_bridges(struct qmp *qmp, const char *memory, json_t *buses, struct err *err)
 {
 	json_t *bus, *device;
 	size_t i, j;
@@ -122,7 +136,7 @@ static int try_bridges(struct qmp *qmp, json_t *buses, struct err *err)
 
 			if (bridge && id && *id &&
 			    !json_array_size(json_object_get(bridge, "devices")) &&
-			    !add_device(qmp, id, &ignored))
+			    !add_device(qmp, memory, id, &ignored))
 				return 0;
 		}
 	}
@@ -133,47 +147,47 @@ static int try_bridges(struct qmp *qmp, json_t *buses, struct err *err)
 		       "-device ivshmem-plain,memdev=ring");
 }
 
-static int plug(struct qmp *qmp, struct err *err)
+static int plug(struct qmp *qmp, const char *memory, struct err *err)
 {
-	struct err ignored;
 	json_t *buses;
-	int status;
+	int status = add_device(qmp, memory, "pci.0", err);
 
-	if (!add_device(qmp, "pci.0", &ignored))
-		return 0;
+	if (!status || status == ST_GONE)
+		return status;
 	status = qmp_execute(qmp, "query-pci", NULL, &buses, err);
 	if (status)
 		return status;
-	status = try_bridges(qmp, buses, err);
+	status = try_bridges(qmp, memory, buses, err);
 	json_decref(buses);
 	return status;
 }
 
-static int del_memory(struct qmp *qmp, struct err *err)
+static int del_memory(struct qmp *qmp, const char *memory, struct err *err)
 {
-	return qmp_execute(qmp, "object-del", json_pack("{s:s}", "id", memory_id), NULL, err);
+	return qmp_execute(qmp, "object-del", json_pack("{s:s}", "id", memory), NULL, err);
 }
 
 int ring_device_plug(struct qmp *qmp, const char *path, uint64_t bytes, struct err *err)
 {
+	char device[QOM_NAME_MAX] = "", memory[QOM_NAME_MAX] = "";
 	AUTO_FREE char *absolute = NULL;
 	struct err ignored;
-	bool device = false, memory = false, made = false;
+	bool made = false;
 	int status = make_file(qmp, path, bytes, &absolute, &made, err);
 
 	if (!status)
-		status = has_child(qmp, "/machine/peripheral", device_id, &device, err);
+		status = find_child(qmp, "/machine/peripheral", device_id, device, err);
 	if (!status)
-		status = has_child(qmp, "/objects", memory_id, &memory, err);
+		status = find_child(qmp, "/objects", memory_prefix, memory, err);
 	if (!status)
-		status = memory ? check_path(qmp, absolute, err)
-				: add_memory(qmp, absolute, bytes, err);
-	if (!status && memory && device)
+		status = memory[0] ? check_path(qmp, memory, absolute, err)
+				   : add_memory(qmp, absolute, bytes, memory, err);
+	if (!status && device[0])
 		return 0;
 	if (!status) {
-		status = plug(qmp, err);
+		status = plug(qmp, memory, err);
 		if (status)
-			(void)!del_memory(qmp, &ignored);
+			(void)!del_memory(qmp, memory, &ignored);
 	}
 	if (status && made)
 		unlink(path);
@@ -186,34 +200,32 @@ int ring_device_plug(struct qmp *qmp, const char *path, uint64_t bytes, struct e
 static int await_unplugged(struct qmp *qmp, struct err *err)
 {
 	const struct timespec pause = { .tv_nsec = UNPLUG_LOOK_MS * 1000000 };
+	char device[QOM_NAME_MAX];
 	unsigned int i;
-	bool there = true;
 
-	for (i = 0; i < UNPLUG_MS / UNPLUG_LOOK_MS && there; i++) {
-		int status = has_child(qmp, "/machine/peripheral", device_id, &there, err);
+	for (i = 0; i < UNPLUG_MS / UNPLUG_LOOK_MS; i++) {
+		int status = find_child(qmp, "/machine/peripheral", device_id, device, err);
 
-		if (status)
+		if (status || !device[0])
 			return status;
 		nanosleep(&pause, NULL);
 	}
-	if (there)
-		return err_set(err, ST_TIMEOUT, "the guest does not let go of the device");
-	return 0;
+	return err_set(err, ST_TIMEOUT, "the guest does not let go of the device");
 }
 
 int ring_device_unplug(struct qmp *qmp, struct err *err)
 {
-	bool device = false, memory = false;
-	int status = has_child(qmp, "/machine/peripheral", device_id, &device, err);
+	char device[QOM_NAME_MAX] = "", memory[QOM_NAME_MAX] = "";
+	int status = find_child(qmp, "/machine/peripheral", device_id, device, err);
 
-	if (!status && device)
+	if (!status && device[0])
 		status = qmp_execute(qmp, "device_del", json_pack("{s:s}", "id", device_id), NULL,
 				     err);
-	if (!status && device)
+	if (!status && device[0])
 		status = await_unplugged(qmp, err);
 	if (!status)
-		status = has_child(qmp, "/objects", memory_id, &memory, err);
-	if (!status && memory)
-		status = del_memory(qmp, err);
-	return status ? status : device || memory;
+		status = find_child(qmp, "/objects", memory_prefix, memory, err);
+	if (!status && memory[0])
+		status = del_memory(qmp, memory, err);
+	return status ? status : device[0] || memory[0];
 }

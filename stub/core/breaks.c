@@ -18,7 +18,7 @@ struct stub_point *breaks_at(struct stub *s, uint64_t pc)
 	struct stub_point *ghost = NULL;
 	unsigned int i;
 
-	for (i = 0; i < STUB_POINTS_MAX; i++) {
+	for (i = 0; i < s->points; i++) {
 		struct stub_point *p = &s->point[i];
 
 		if (p->addr + p->skip != pc || !(p->used || p->ghost))
@@ -34,7 +34,7 @@ static struct stub_point *find(struct stub *s, uint64_t addr)
 {
 	unsigned int i;
 
-	for (i = 0; i < STUB_POINTS_MAX; i++)
+	for (i = 0; i < s->points; i++)
 		if (s->point[i].used && s->point[i].addr == addr)
 			return &s->point[i];
 	return NULL;
@@ -83,7 +83,7 @@ static const struct stub_point *planted_at(const struct stub *s, uint64_t gpa)
 {
 	unsigned int i;
 
-	for (i = 0; i < STUB_POINTS_MAX; i++)
+	for (i = 0; i < s->points; i++)
 		if (s->point[i].used && s->point[i].gpa == gpa)
 			return &s->point[i];
 	return NULL;
@@ -132,6 +132,8 @@ static int insert_sw(struct stub *s, uint64_t addr)
 	if (status)
 		return status;
 	*slot = point;
+	if (slot >= s->point + s->points)
+		s->points = (unsigned int)(slot - s->point) + 1;
 	status = s->port->ops->phys_write(s->port, point.gpa, &int3, 1);
 	if (status)
 		slot->used = false;
@@ -229,7 +231,7 @@ void breaks_clear(struct stub *s)
 {
 	unsigned int i;
 
-	for (i = 0; i < STUB_POINTS_MAX; i++)
+	for (i = 0; i < s->points; i++)
 		if (s->point[i].used)
 			(void)remove_sw(s, &s->point[i]);
 	for (i = 0; i < TARGET_HW_POINTS; i++)
@@ -249,7 +251,7 @@ void breaks_hide(const struct stub *s, uint64_t gpa, uint8_t *buf, size_t len)
 {
 	unsigned int i;
 
-	for (i = 0; i < STUB_POINTS_MAX; i++)
+	for (i = 0; i < s->points; i++)
 		if (s->point[i].used)
 			hide(s->point[i].byte, s->point[i].gpa, gpa, buf, len);
 	if (s->step.planted)
@@ -260,10 +262,10 @@ void breaks_keep(struct stub *s, uint64_t gpa, uint8_t *buf, size_t len)
 {
 	unsigned int i;
 
-	for (i = 0; i < STUB_POINTS_MAX; i++)
+	for (i = 0; i < s->points; i++)
 		if (s->point[i].used && s->point[i].gpa - gpa < len)
 			s->point[i].byte = buf[s->point[i].gpa - gpa];
-	for (i = 0; i < STUB_POINTS_MAX; i++)
+	for (i = 0; i < s->points; i++)
 		if (s->point[i].used && s->point[i].gpa - gpa < len)
 			buf[s->point[i].gpa - gpa] = INT3;
 }

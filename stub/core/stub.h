@@ -109,6 +109,7 @@ struct stub {
 	unsigned int cpus;
 	struct stub_step step;
 	struct stub_point point[STUB_POINTS_MAX];
+	unsigned int points; /* slots that have been in use, from the first on */
 	struct port_hw hw[TARGET_HW_POINTS];
 	char why[STUB_WHY_BYTES];
 	size_t in_len;

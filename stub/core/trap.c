@@ -123,6 +123,9 @@ static bool may_go(struct stub *s, unsigned int cpu)
 	struct stub_cpu *c = &s->cpu[cpu];
 	uint32_t owner = stub_load(&s->owner);
 
+	/* Looking costs the others nothing; only a change is worth a locked access. */
+	if (stub_load(&c->presence) == STUB_KEPT)
+		return false;
 	if (stub_swap(&c->presence, STUB_LET_OUT, STUB_OUT))
 		return true;
 	if (stub_owner_steps(owner, cpu))

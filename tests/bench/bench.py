@@ -16,6 +16,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 import rsp  # noqa: E402
+import stub  # noqa: E402
 import vm  # noqa: E402
 from debugger import gdb  # noqa: E402
 from process import wait_for  # noqa: E402
@@ -160,6 +161,8 @@ def memory_growth():
 def main():
     results = peers() | ours()
     cost, rss = stop_cost(), memory_growth()
+    inside, run, idle = stub.measure(measure)
+    results |= inside
     rate = {name: result["mb_per_s"] for name, result in results.items()}
     trips = {name: 1e6 / result["us_per_packet"] for name, result in results.items()}
 
@@ -176,6 +179,13 @@ def main():
     }
     growth = rss["512 MiB"] - rss["128 MiB"]
     promises["RSS does not grow with the guest's RAM"] = growth < GROWTH_KIB
+    fastest = max(rate["stub m,32768"], rate["stub x,65536"])
+    promises["the stub reads at least as fast as QEMU's gdbstub"] = \
+        fastest >= rate["qemu, same guest m,2048"]
+    print(f"\nthe stub, 4 vCPUs under load: {run['steps_per_s']} steps/s, stop {run['stop_ms']} ms, "
+          f"resume {run['resume_ms']} ms")
+    print(f"work in the guest: {idle['without'] / 1e6:.3f} s without the module, "
+          f"{idle['with'] / 1e6:.3f} s with it")
     print(f"\none stop (bt, info registers, x/16i $pc): {cost['psp_commands']} PSP commands, "
           f"{cost['distinct_pages']} distinct pages")
     print(f"attach to gdb's prompt and away: {cost['attach_seconds']} s")
@@ -184,7 +194,7 @@ def main():
         print(f"  {'kept  ' if kept else 'MISSED'}  {promise}")
 
     with open(f"{vm.B}/bench.json", "w", encoding="utf-8") as file:
-        json.dump({"results": results, "stop": cost, "rss_kib": rss, "promises": promises}, file,
+        json.dump({"results": results, "stop": cost, "rss_kib": rss, "stub": run, "idle_us": idle, "promises": promises}, file,
                   indent=1)
     return 0
 

@@ -12,7 +12,7 @@
 
 #include "host/chan_break_in.h"
 
-enum { LONGER_MS = 700 /* than any patience */ };
+enum { LONGER_MS = 2500 /* than any patience */ };
 
 static unsigned int nmis;
 static struct chan *chan;

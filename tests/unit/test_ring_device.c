@@ -121,7 +121,7 @@ static void test_already(void **state)
 		{ "/machine/peripheral",
 		  "{\"return\": [{\"name\": \"cvmdbg-ring\", \"type\": \"child<ivshmem-plain>\"}],"
 		  " \"id\": %ID}" },
-		{ "\"/objects\"", "{\"return\": [{\"name\": \"cvmdbg-ring-memory\","
+		{ "\"/objects\"", "{\"return\": [{\"name\": \"cvmdbg-ring-memory-0a1b2c3d\","
 				  " \"type\": \"child<memory-backend-file>\"}], \"id\": %ID}" },
 		{ "mem-path", same },
 		{ NULL, NULL },

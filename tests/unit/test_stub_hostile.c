@@ -300,6 +300,7 @@ static void test_ghost(void **state)
 	(void)state;
 	stub_machine_start(m, &stub_test_config, false);
 	m->stub.point[0] = (struct stub_point){ .ghost = true, .addr = STUB_MACHINE_TEXT + 0x10 };
+	m->stub.points = 1;
 	x86_64_set(regs, X86_64_rip, STUB_MACHINE_TEXT + 0x11);
 	assert_int_equal(stub_trap(&m->stub, 0, &trap, regs), STUB_MINE);
 	assert_int_equal(x86_64_get(regs, X86_64_rip), STUB_MACHINE_TEXT + 0x10);

@@ -1,0 +1,114 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT OR GPL-2.0-only
+"""The stub over a 16550 UART instead of the ring: the core of a session."""
+
+import signal
+import threading
+import unittest
+
+import rsp
+import stubvm
+from debugger import gdb
+
+
+class Serial(unittest.TestCase):
+    """One guest whose second UART is the stub's."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.guest = stubvm.StubGuest(link="serial")
+        cls.addClassCleanup(cls.guest.close)
+        cls.symbols = cls.guest.module_symbols("specimen")
+
+    def tearDown(self):
+        self.guest.check_whole()
+
+    def test_gdb(self):
+        """gdb attaches, sees every CPU, breaks in a system call, steps and leaves."""
+        self.guest.ask("busy 1")
+        with self.guest.relay() as agent:
+            seen = gdb(self.guest.elf, agent.target, '''
+                result("threads", len(gdb.selected_inferior().threads()))
+                result("banner", value("(char *)linux_banner"))
+                stop_at("__do_sys_getppid")
+                result("frames", backtrace())
+                pc = value("$pc")
+                run("stepi")
+                result("step", value("$pc") - pc)
+            ''', timeout=120)
+        self.guest.ask("busy 0")
+        self.assertEqual(seen["threads"], 4)
+        self.assertIn("do_syscall_64", seen["frames"])
+        self.assertTrue(0 < seen["step"] < 16, seen["step"])
+
+    def test_packets(self):
+        """Registers, 4 KiB at once, a write, a breakpoint, a step, Ctrl-C, detach, and all of it again."""
+        leaf, watched = self.symbols["specimen_leaf"], self.symbols["specimen_watched"]
+        with self.guest.relay() as agent:
+            for _ in range(2):
+                with stubvm.Client(agent.target) as client:
+                    self.assertNotEqual(client.pc(), 0)
+                    text = stubvm.TEXT_LINK + client.slide()
+                    self.assertEqual(self.memory(client, text, 4096), self.memory(client, text, 4096))
+                    client.demand(f"M{watched:x},4:12345678")
+                    self.assertEqual(client.memory(watched, 4), b"\x12\x34\x56\x78")
+                    self.breakpoint(client, leaf)
+                    client.send("vCont;c")
+                    self.guest.check_alive()
+                    self.assertEqual(client.interrupt()[:3], b"T02")
+                    client.demand("D")
+                self.guest.check_alive()
+
+    def memory(self, client, address, length):
+        """Replies may be shorter than was asked for."""
+        data = b""
+        while len(data) < length:
+            part = client.memory(address + len(data), length - len(data))
+            self.assertTrue(part)
+            data += part
+        return data
+
+    def breakpoint(self, client, leaf):
+        client.demand(f"Z0,{leaf:x},1")
+        timer = threading.Timer(0.5, self.guest.send, ["trouble leaf"])
+        timer.start()
+        client.go()
+        timer.join()
+        self.assertIn(b"swbreak", client.stop)
+        client.demand(f"Hgp1.{client.thread:x}")
+        self.assertEqual(client.pc(), leaf)
+        client.demand(f"z0,{leaf:x},1")
+        client.go(f"vCont;s:p1.{client.thread:x}")
+        self.assertEqual(client.stop[:3], b"T05")
+        self.assertTrue(leaf < client.pc() < leaf + 64)
+
+    def test_relay_killed(self):
+        """kill -9 of the relay while the guest stands still: it goes on by itself; the next one attaches."""
+        leaf = self.symbols["specimen_leaf"]
+        for _ in range(2):
+            agent = self.guest.relay()
+            with stubvm.Client(agent.target) as client:
+                client.demand(f"Z0,{leaf:x},1")
+                agent.program.signal(signal.SIGKILL)
+                agent.program.wait()
+            # Nobody hangs up on a UART: the idle time of the policy does.
+            self.guest.console.wait_next(r"^alive", 40)
+            self.guest.check_whole()
+        with self.guest.relay() as agent, rsp.Client(agent.target) as client:
+            self.assertEqual(client.request("?")[:1], b"T")
+            self.assertNotEqual(client.memory(leaf, 1), b"\xcc")
+            client.request("D")
+
+    def test_noise(self):
+        """Bytes that are no packets, from a client that has gone mad, do not stop the next one."""
+        with self.guest.relay() as agent:
+            with stubvm.Client(agent.target) as client:
+                client.send_raw(b"\x00\xff\x11\x13++--$no#00" + b"B" * 5000 + b"$")
+            self.guest.check_alive()
+            with stubvm.Client(agent.target) as client:
+                self.assertNotEqual(client.pc(), 0)
+                client.demand("D")
+
+
+if __name__ == "__main__":
+    unittest.main()
