@@ -117,10 +117,8 @@ int rsp_regs_write(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 /* --- target.xml (gdb manual, "Target Description Format" and "i386 Features") --- */
 
 static const char *const feature_names[X86_64_FEATURES] = {
-	[X86_64_CORE] = "org.gnu.gdb.i386.core",
-	[X86_64_SSE] = "org.gnu.gdb.i386.sse",
-	[X86_64_SEGMENTS] = "org.gnu.gdb.i386.segments",
-	[X86_64_SYSTEM] = "org.cvmdbg.system",
+	[X86_64_CORE] = "org.gnu.gdb.i386.core",	 [X86_64_SSE] = "org.gnu.gdb.i386.sse",
+	[X86_64_SEGMENTS] = "org.gnu.gdb.i386.segments", [X86_64_SYSTEM] = "org.cvmdbg.system",
 	[X86_64_AVX] = "org.gnu.gdb.i386.avx",
 };
 

@@ -9,8 +9,8 @@
 #include <sys/types.h>
 #include <sys/user.h>
 
-#include "protocol/addr.h"
 #include "host/err.h"
+#include "protocol/addr.h"
 #include "protocol/limits.h"
 
 struct inject_gadgets {

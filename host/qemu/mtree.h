@@ -6,8 +6,8 @@
 #ifndef HOST_QEMU_MTREE_H
 #define HOST_QEMU_MTREE_H
 
-#include "protocol/addr.h"
 #include "host/err.h"
+#include "protocol/addr.h"
 
 enum { MTREE_NAME_MAX = 64 };
 

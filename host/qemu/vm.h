@@ -6,9 +6,9 @@
 #ifndef HOST_QEMU_VM_H
 #define HOST_QEMU_VM_H
 
-#include "protocol/addr.h"
 #include "host/qemu/qmp.h"
 #include "host/sev/policy.h"
+#include "protocol/addr.h"
 #include "protocol/limits.h"
 
 enum {

@@ -227,6 +227,28 @@ int breaks_remove(struct stub *s, enum target_point type, uint64_t addr, unsigne
 	return 0;
 }
 
+bool stub_lift(struct stub *s, uint64_t pc)
+{
+	bool ours = false;
+	unsigned int i;
+
+	for (i = 0; i < STUB_POINTS_MAX; i++) {
+		struct stub_point *p = &s->point[i];
+
+		if (p->addr + p->skip != pc || !(p->used || p->ghost))
+			continue;
+		ours = true;
+		if (!p->used)
+			continue;
+		if (s->port->ops->phys_write(s->port, p->gpa, &p->byte, 1))
+			return false;
+		p->ghost = true;
+		p->used = false;
+		stub_store(&s->lifted, true);
+	}
+	return ours;
+}
+
 void breaks_clear(struct stub *s)
 {
 	unsigned int i;

@@ -11,6 +11,7 @@ enum { LAST_WORDS_MS = 1000 };
 static const char *const attached = "debugger attached, machine stopped";
 static const char *const detached = "debugger detached, machine runs";
 static const char *const closed = "debugger gone, machine runs";
+static const char *const lifted = "breakpoint taken out: the stub itself runs there";
 static const char *const silent = "link silent for the idle time, machine runs";
 
 uint32_t session_number(struct stub *s)
@@ -141,6 +142,9 @@ static void tell_stop(struct stub *s)
 
 void session_serve(struct stub *s)
 {
+	if (stub_load(&s->lifted))
+		s->port->ops->log(s->port, lifted);
+	stub_store(&s->lifted, false);
 	s->resumed = false;
 	if (!follow(s) && s->stop.text)
 		wait_for_debugger(s);

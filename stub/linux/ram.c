@@ -2,12 +2,13 @@
 /*
  * Physical memory for a stub that may neither fault nor reach a device: RAM of the kernel's
  * resource tree as it was when the session began, that is mapped in the direct map and, in a
- * confidential guest, accepted. Reads go through the direct map. Writes go through one page of
+ * confidential guest, accepted. Reads go through the direct map. Writes go through a page of
  * kernel virtual space whose page table entry is set for the moment: so read-only text can be
  * written without making it writable, and no kernel function is needed that modules may not call.
  */
 #include <linux/ioport.h>
 #include <linux/mm.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
@@ -30,12 +31,12 @@ struct ram {
 static struct ram rams[2];
 static struct ram *ram = &rams[0];
 
+/* One window a CPU. */
 static struct {
-	struct page *page; /* what the window shows while it is closed */
-	void *addr;
-	pte_t *pte;
-	pte_t closed;
-} window;
+	struct page *page; /* what a window shows while it is closed */
+	u8 *addr;
+	pte_t **pte;
+} windows;
 
 /* --- what may be touched --- */
 
@@ -117,17 +118,22 @@ int ram_read(struct port *p, uint64_t gpa, void *buf, size_t len)
 	return 0;
 }
 
-static void set_window(pte_t pte)
+static u8 *window_of(unsigned int cpu)
 {
-	WRITE_ONCE(window.pte->pte, pte.pte);
-	asm volatile("invlpg (%0)" : : "r"(window.addr) : "memory");
+	return windows.addr + cpu * PAGE_SIZE;
+}
+
+static void set_window(unsigned int cpu, pte_t pte)
+{
+	WRITE_ONCE(windows.pte[cpu]->pte, pte.pte);
+	asm volatile("invlpg (%0)" : : "r"(window_of(cpu)) : "memory");
 }
 
 /*
- * Opens the window on @gpa with the cache mode and the C-bit that the direct map has for that page:
+ * What a window on @gpa needs: the cache mode and the C-bit that the direct map has for that page:
  * private and shared memory, each as the kernel sees it.
  */
-static bool open_window(u64 gpa)
+static bool entry_for(u64 gpa, pte_t *ret)
 {
 	unsigned int level;
 	pte_t *direct = lookup_address((unsigned long)__va(gpa), &level);
@@ -135,42 +141,77 @@ static bool open_window(u64 gpa)
 
 	if (!direct || !(direct->pte & _PAGE_PRESENT))
 		return false;
-	set_window(__pte((gpa & PAGE_MASK) | (direct->pte & keep) | (__PAGE_KERNEL & ~keep)));
+	*ret = __pte((gpa & PAGE_MASK) | (direct->pte & keep) | (__PAGE_KERNEL & ~keep));
 	return true;
 }
 
-/* The caller holds all CPUs, or writes a single byte: one window is enough. */
+/* Several CPUs at a time, and again in the middle of itself: the window shows then what it did. */
 int ram_write(struct port *p, uint64_t gpa, const void *buf, size_t len)
 {
-	if (!may_touch(gpa, len) || !open_window(gpa))
+	unsigned long flags;
+	unsigned int cpu;
+	pte_t before, pte;
+
+	if (!may_touch(gpa, len) || !entry_for(gpa, &pte))
 		return ST_FAULT;
-	memcpy(window.addr + offset_in_page(gpa), buf, len);
-	set_window(window.closed);
+	local_irq_save(flags);
+	cpu = raw_smp_processor_id();
+	before = READ_ONCE(*windows.pte[cpu]);
+	set_window(cpu, pte);
+	memcpy(window_of(cpu) + offset_in_page(gpa), buf, len);
+	set_window(cpu, before);
+	local_irq_restore(flags);
 	return 0;
 }
 
 /* --- coming and going --- */
 
+static bool find_entries(void)
+{
+	unsigned int cpu, level;
+
+	for (cpu = 0; cpu < nr_cpu_ids; cpu++) {
+		windows.pte[cpu] = lookup_address((unsigned long)window_of(cpu), &level);
+		if (!windows.pte[cpu] || level != PG_LEVEL_4K)
+			return false;
+	}
+	return true;
+}
+
+/* The same page for all: closed windows show nothing. */
+static u8 *map_windows(void)
+{
+	struct page **pages = kcalloc(nr_cpu_ids, sizeof(*pages), GFP_KERNEL);
+	unsigned int cpu;
+	u8 *addr;
+
+	if (!pages)
+		return NULL;
+	for (cpu = 0; cpu < nr_cpu_ids; cpu++)
+		pages[cpu] = windows.page;
+	addr = vmap(pages, nr_cpu_ids, VM_MAP, PAGE_KERNEL);
+	kfree(pages);
+	return addr;
+}
+
 int ram_init(void)
 {
-	unsigned int level;
-
-	window.page = alloc_page(GFP_KERNEL);
-	if (!window.page)
-		return -ENOMEM;
-	window.addr = vmap(&window.page, 1, VM_MAP, PAGE_KERNEL);
-	window.pte = window.addr ? lookup_address((unsigned long)window.addr, &level) : NULL;
-	if (!window.pte || level != PG_LEVEL_4K) {
+	windows.page = alloc_page(GFP_KERNEL);
+	windows.pte = kcalloc(nr_cpu_ids, sizeof(*windows.pte), GFP_KERNEL);
+	if (windows.page && windows.pte)
+		windows.addr = map_windows();
+	if (!windows.addr || !find_entries()) {
 		ram_exit();
 		return -ENOMEM;
 	}
-	window.closed = *window.pte;
 	ram_refresh();
 	return 0;
 }
 
 void ram_exit(void)
 {
-	vunmap(window.addr);
-	__free_page(window.page);
+	vunmap(windows.addr);
+	kfree(windows.pte);
+	if (windows.page)
+		__free_page(windows.page);
 }

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "protocol/paging.h"
 #include "protocol/limits.h"
+#include "protocol/paging.h"
 
 enum { TABLES = 8, CBIT = 51 };
 

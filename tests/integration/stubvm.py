@@ -47,6 +47,7 @@ class StubGuest(vm.Guest):
 
     def __init__(self, kind="cloud", smp=4, link="ring", load=True, append="", **rest):
         self.kind, self.smp, self.link, self.append = kind, smp, link, append
+        self.unbound = False
         self.folder = f"{vm.GUESTS}/{kind}"
         super().__init__("stub", **rest)
         try:
@@ -109,6 +110,9 @@ class StubGuest(vm.Guest):
 
     def load(self, policy=POLICY, extra=""):
         serial = "serial=0x2f8" if self.link == "serial" else ""
+        if serial and not self.unbound:
+            self.ask("unbind 2f8")
+            self.unbound = True
         self.ask(f'load policy="{policy}" {serial} {extra}')
 
     def symbols_command(self, module):

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "protocol/paging.h"
 #include "protocol/limits.h"
+#include "protocol/paging.h"
 
 enum {
 	TABLES = 32,

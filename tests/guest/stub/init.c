@@ -118,6 +118,37 @@ static int do_sections(const char *args)
 	return 0;
 }
 
+/* The console's driver holds every UART it finds: takes the one at I/O port "2f8" from it. */
+static int do_unbind(const char *args)
+{
+	static const char drivers[] = "/sys/bus/pnp/drivers/serial";
+	char path[512], want[32], line[128];
+	struct dirent *entry;
+	DIR *devices = opendir(drivers);
+	int err = -1;
+
+	if (!devices)
+		return -1;
+	snprintf(want, sizeof(want), "io 0x%.8s-", args);
+	while (err && (entry = readdir(devices)) != NULL) {
+		FILE *file;
+
+		snprintf(path, sizeof(path), "%s/%.32s/resources", drivers, entry->d_name);
+		file = fopen(path, "re");
+		if (!file)
+			continue;
+		while (err && fgets(line, sizeof(line), file)) {
+			if (strncmp(line, want, strlen(want)) != 0)
+				continue;
+			snprintf(path, sizeof(path), "%s/unbind", drivers);
+			err = write_file(path, entry->d_name);
+		}
+		fclose(file);
+	}
+	closedir(devices);
+	return err;
+}
+
 static int do_sysrq(const char *args)
 {
 	return write_file("/proc/sysrq-trigger", args);
@@ -241,8 +272,8 @@ static const struct {
 	{ "load", do_load },	   { "unload", do_unload },	{ "specimen", do_specimen },
 	{ "trouble", do_trouble }, { "hash", do_hash },		{ "sysrq", do_sysrq },
 	{ "offline", do_offline }, { "online", do_online },	{ "busy", do_busy },
-	{ "time", do_time },	   { "sections", do_sections },
-	{ "pin", do_pin },
+	{ "time", do_time },	   { "sections", do_sections }, { "pin", do_pin },
+	{ "unbind", do_unbind },
 };
 
 static void obey(char *line)

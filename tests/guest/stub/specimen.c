@@ -4,6 +4,7 @@
  * of the kernel's text that tests compare. Everything is asked for through /proc/specimen. It
  * belongs to the tests; the stub does not know it.
  */
+#include <asm/tsc.h>
 #include <linux/jump_label.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
@@ -11,7 +12,6 @@
 #include <linux/smp.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
-#include <asm/tsc.h>
 
 MODULE_LICENSE("Dual MIT/GPL");
 MODULE_DESCRIPTION("a specimen for debugger tests");
