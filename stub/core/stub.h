@@ -110,7 +110,7 @@ struct stub {
 	struct stub_step step;
 	struct stub_point point[STUB_POINTS_MAX];
 	unsigned int points; /* slots that have been in use, from the first on */
-	bool lifted; /* a point is gone that nobody took out: stub_lift */
+	bool lifted;	     /* a point is gone that nobody took out: stub_lift */
 	struct port_hw hw[TARGET_HW_POINTS];
 	char why[STUB_WHY_BYTES];
 	size_t in_len;
@@ -132,9 +132,9 @@ enum stub_verdict stub_trap(struct stub *s, unsigned int cpu, const struct stub_
 			    struct x86_64_regs *regs) MUST_USE;
 
 /*
- * For int3s that a CPU runs into while it is inside stub_trap or stub_poll already, in code that the
- * port calls: takes the int3 at @pc out for good, so that the instruction can be run again. False: it
- * is none of ours. Any CPU may come, whoever owns the stub; phys_write must stand that.
+ * For int3s that a CPU runs into while it is inside stub_trap or stub_poll already, in code that
+ * the port calls: takes the int3 at @pc out for good, so that the instruction can be run again.
+ * False: it is none of ours. Any CPU may come, whoever owns the stub; phys_write must stand that.
  */
 bool stub_lift(struct stub *s, uint64_t pc) MUST_USE;
 

@@ -125,7 +125,8 @@ static int on_int3(struct pt_regs *regs)
 		(void)enter(&trap, regs, false);
 		return NOTIFY_STOP;
 	}
-	/* In what the stub calls (text.c refuses what is known): better no breakpoint than no guest. */
+	/* In what the stub calls (text.c refuses what is known): better no breakpoint than no
+	 * guest. */
 	if (this_cpu_ptr(cpus)->inside && stub_lift(linux_stub, regs->ip - 1)) {
 		regs->ip--;
 		return NOTIFY_STOP;
