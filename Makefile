@@ -175,7 +175,7 @@ BUILD_DEPS := gcc libc6-dev libjansson-dev python3
 DEMO_DEPS := $(BUILD_DEPS) gdb kmod libseccomp-dev libssl-dev linux-headers-cloud-amd64 qemu-system-x86
 # Headers of the newer series bring their kernel along; nothing boots it but the tests' guests.
 CHECK_DEPS := $(DEMO_DEPS) clang libclang-rt-14-dev libcmocka-dev gdbserver lldb-19 groff man-db \
-	   clang-format shellcheck cppcheck linux-headers-amd64 linux-headers-6.12-cloud-amd64
+	   clang-format shellcheck cppcheck dkms linux-headers-amd64 linux-headers-6.12-cloud-amd64
 
 deps: ## Install the Debian packages that building and testing need
 	$(Q)tests/deps.sh $(CHECK_DEPS)
