@@ -7,12 +7,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "host/clock.h"
 #include "protocol/serial_line.h"
 
 enum {
-	BREAK_IN_FIRST_MS = 2000, /* the stub borrows debug registers first, 1.5 s at most */
+	/* The stub borrows debug registers first, 1.5 s at most; gdb has 2 s of patience. */
+	BREAK_IN_FIRST_MS = 1700,
 	BREAK_IN_INTERRUPT_MS = 300,
 };
 
@@ -25,14 +26,6 @@ struct break_in_chan {
 	int64_t due_ms; /* of the NMI; 0: nothing is waited for */
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static struct break_in_chan *to_break_in(struct chan *c)
 {
 	return CONTAINER_OF(c, struct break_in_chan, chan);
@@ -44,7 +37,7 @@ static void break_in_tick(struct chan *c)
 	struct err err;
 
 	chan_tick(b->inner);
-	if (!b->due_ms || now_ms() < b->due_ms)
+	if (!b->due_ms || clock_ms() < b->due_ms)
 		return;
 	b->due_ms = 0;
 	if (qmp_inject_nmi(b->qmp, &err))
@@ -70,11 +63,11 @@ static ssize_t break_in_write(struct chan *c, const void *buf, size_t len)
 	ssize_t i, n = b->inner->ops->write(b->inner, buf, len);
 
 	if (!b->asked)
-		b->due_ms = now_ms() + BREAK_IN_FIRST_MS;
+		b->due_ms = clock_ms() + BREAK_IN_FIRST_MS;
 	b->asked = true;
 	for (i = 0; i < n; i++)
 		if (serial_track_byte(&b->sent, bytes[i]) && bytes[i] == SERIAL_LINE_INTERRUPT)
-			b->due_ms = now_ms() + BREAK_IN_INTERRUPT_MS;
+			b->due_ms = clock_ms() + BREAK_IN_INTERRUPT_MS;
 	return n;
 }
 

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "host/chan_stub.h"
-#include "host/cleanup.h"
+#include "host/clock.h"
 #include "protocol/ring.h"
 
 enum {
@@ -41,14 +41,6 @@ struct ring_chan {
 	bool expecting; /* something was written and nothing read since */
 	int64_t start_us, moved_us, beat_us;
 };
-
-static int64_t now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
 
 static struct ring_chan *to_ring(struct chan *c)
 {
@@ -97,7 +89,7 @@ static int check_session(struct ring_chan *r, int64_t now)
 
 static void ring_chan_tick(struct chan *c)
 {
-	beat(to_ring(c), now_us());
+	beat(to_ring(c), clock_us());
 }
 
 /* --- bytes --- */
@@ -105,13 +97,13 @@ static void ring_chan_tick(struct chan *c)
 static ssize_t ring_chan_read(struct chan *c, void *buf, size_t len)
 {
 	struct ring_chan *r = to_ring(c);
-	int64_t now = now_us();
+	int64_t now = clock_us();
 	size_t n = ring_read(&r->ring, buf, len);
 	int status;
 
 	while (!n && r->expecting && now - r->moved_us < RING_SPIN_US) {
 		n = ring_read(&r->ring, buf, len);
-		now = now_us();
+		now = clock_us();
 	}
 	beat(r, now);
 	if (n) {
@@ -129,7 +121,7 @@ static ssize_t ring_chan_read(struct chan *c, void *buf, size_t len)
 static ssize_t ring_chan_write(struct chan *c, const void *buf, size_t len)
 {
 	struct ring_chan *r = to_ring(c);
-	int64_t now = now_us();
+	int64_t now = clock_us();
 	size_t n = ring_write(&r->ring, buf, len);
 
 	beat(r, now);
@@ -199,10 +191,10 @@ static int open_file(struct ring_chan *r, const char *path, struct err *err)
 static int await_stub(const struct ring_chan *r, struct err *err)
 {
 	const struct timespec pause = { .tv_nsec = 10 * 1000000 };
-	int64_t start = now_us();
+	int64_t start = clock_us();
 
 	while (!ring_ready(&r->ring)) {
-		if (now_us() - start > RING_OPEN_MS * 1000)
+		if (clock_us() - start > RING_OPEN_MS * 1000)
 			return err_set(err, ST_GONE,
 				       "no stub answers on this ring; is the module loaded in the "
 				       "guest, with a policy, and the device plugged?");
@@ -218,7 +210,7 @@ static int begin(struct ring_chan *r, struct err *err)
 	while (!session)
 		if (getrandom(&session, sizeof(session), 0) != sizeof(session))
 			return err_sys(err, "getrandom");
-	r->start_us = r->moved_us = r->beat_us = now_us();
+	r->start_us = r->moved_us = r->beat_us = clock_us();
 	ring_beat(&r->ring);
 	ring_begin(&r->ring, session);
 	look_after(r, RING_LOOK_US_MIN);

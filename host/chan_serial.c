@@ -7,17 +7,20 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "host/chan_stub.h"
 #include "host/cleanup.h"
+#include "host/clock.h"
 #include "protocol/serial_line.h"
 
 /* A packet that was cut off would swallow the byte: it gets an end that is no checksum. */
 static const uint8_t serial_end[] = { '#', 'z', 'z', SERIAL_LINE_END };
 static const uint8_t serial_alive[] = { SERIAL_LINE_ALIVE };
+
+enum { SERIAL_END_MS = 3000 }; /* a UART's 115200 baud, and what a debugger has under way */
 
 /* The same rules over either kind of line. */
 struct serial_chan {
@@ -26,14 +29,6 @@ struct serial_chan {
 	struct serial_track sent;
 	int64_t sent_ms;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static struct serial_chan *to_serial(struct chan *c)
 {
@@ -55,7 +50,7 @@ static ssize_t serial_write(struct chan *c, const void *buf, size_t len)
 	for (i = 0; i < n; i++)
 		(void)serial_track_byte(&s->sent, ((const uint8_t *)buf)[i]);
 	if (n > 0)
-		s->sent_ms = now_ms();
+		s->sent_ms = clock_ms();
 	return n;
 }
 
@@ -63,8 +58,24 @@ static void serial_tick(struct chan *c)
 {
 	struct serial_chan *s = to_serial(c);
 
-	if (!s->sent.inside && now_ms() - s->sent_ms >= SERIAL_LINE_ALIVE_MS)
+	if (!s->sent.inside && clock_ms() - s->sent_ms >= SERIAL_LINE_ALIVE_MS)
 		(void)serial_write(c, serial_alive, 1);
+}
+
+/*
+ * QEMU before 9.0 drops what it has not read yet when the other side of a socket closes: both kinds
+ * of events are ready and the hang-up may come first (chardev/char-socket.c, hup_source). A half
+ * that is closed is no hang-up: QEMU reads to its end and then closes its own.
+ */
+static void await_end(struct chan *line)
+{
+	int64_t until = clock_ms() + SERIAL_END_MS;
+	uint8_t unwanted[512];
+
+	if (shutdown(line->wfd, SHUT_WR))
+		return; /* a terminal, which delivers what it was given */
+	while (clock_ms() < until && line->ops->read(line, unwanted, sizeof(unwanted)) >= 0)
+		(void)poll(&(struct pollfd){ .fd = line->rfd, .events = POLLIN }, 1, CHAN_TICK_MS);
 }
 
 static void serial_destroy(struct chan *c)
@@ -72,6 +83,7 @@ static void serial_destroy(struct chan *c)
 	struct serial_chan *s = to_serial(c);
 
 	(void)s->line->ops->write(s->line, serial_end, sizeof(serial_end));
+	await_end(s->line);
 	chan_destroy(s->line);
 	free(s);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * Two channels and a buffer a way. Knows nothing of what passes, but that the side that ends first
- * ends both: a client that is gone must not leave the guest stopped.
+ * Two channels and a buffer a way. Knows next to nothing of what passes (see rsp_repeat.h). The
+ * side that ends first ends both: a client that is gone must not leave the guest stopped.
  */
 #include "host/relay.h"
 
@@ -13,10 +13,15 @@
 #include <unistd.h>
 
 #include "host/chan_break_in.h"
+#include "host/clock.h"
 #include "host/cmd.h"
+#include "host/rsp_repeat.h"
 #include "host/signals.h"
 
-enum { RELAY_BYTES = 65536 };
+enum {
+	RELAY_BYTES = 65536,
+	RELAY_SLOW_MS = 1000, /* from here on a client may have lost patience */
+};
 
 enum source {
 	SRC_SIGNAL,
@@ -32,6 +37,7 @@ enum source {
 /* Bytes that were read from one side and not yet written to the other. */
 struct way {
 	size_t len;
+	int64_t slow_ms; /* from then on what is waiting may hold repeats; 0: never */
 	uint8_t data[RELAY_BYTES];
 };
 
@@ -87,8 +93,15 @@ static int session_begin(struct relay *r, struct err *err)
 	}
 	r->client = client;
 	r->to_stub.len = r->to_client.len = 0;
+	r->to_stub.slow_ms = clock_ms() + RELAY_SLOW_MS;
 	fprintf(stderr, "cvmdbg: client connected\n");
 	return 0;
+}
+
+static void drop(struct way *way, size_t len)
+{
+	memmove(way->data, way->data + len, way->len - len);
+	way->len -= len;
 }
 
 /* Moves what can be moved now; negative: one of the two is over, *culprit. */
@@ -102,12 +115,15 @@ static int move(struct way *way, struct chan *from, struct chan *to, struct chan
 		if (n < 0)
 			return (int)n;
 		way->len += (size_t)n;
+		if (way->slow_ms && clock_ms() > way->slow_ms)
+			drop(way, rsp_repeat_bytes(way->data, way->len));
 		*culprit = to;
 		n = way->len ? to->ops->write(to, way->data, way->len) : 0;
 		if (n < 0)
 			return (int)n;
-		memmove(way->data, way->data + n, way->len - (size_t)n);
-		way->len -= (size_t)n;
+		if (n)
+			way->slow_ms = 0; /* nothing is waiting for its first byte any more */
+		drop(way, (size_t)n);
 	} while (n);
 	return 0;
 }

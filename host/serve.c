@@ -15,8 +15,10 @@
 #include <unistd.h>
 
 #include "host/chan.h"
+#include "host/clock.h"
 #include "host/cmd.h"
 #include "host/log.h"
+#include "host/rsp_repeat.h"
 #include "host/serve_vm.h"
 #include "host/signals.h"
 #include "host/target/registry.h"
@@ -27,6 +29,7 @@ enum {
 	/* How long a client may take to read the last words after QEMU's end. */
 	SERVE_LAST_WORDS_MS = 1000,
 	SERVE_WHAT_MAX = 80,
+	SERVE_SLOW_MS = 1000, /* from here on a client may have lost patience */
 };
 
 /* What the loop waits for, as indices of its pollfd array. */
@@ -86,12 +89,35 @@ static int session_end(struct serve *s, struct err *err)
 	return status;
 }
 
+static int receive(struct serve *s)
+{
+	ssize_t n = s->client->ops->read(s->client, s->in + s->in_len, sizeof(s->in) - s->in_len);
+
+	if (n > 0) {
+		log_write(s->log, s->in + s->in_len, (size_t)n);
+		s->in_len += (size_t)n;
+	}
+	return n < 0 ? (int)n : 0;
+}
+
+/* What the client has sent while it had to wait for the guest. */
+static void receive_first(struct serve *s)
+{
+	size_t repeats;
+
+	(void)!receive(s); /* a loss is found again */
+	repeats = rsp_repeat_bytes(s->in, s->in_len);
+	s->in_len -= repeats;
+	memmove(s->in, s->in + repeats, s->in_len);
+}
+
 static int session_begin(struct serve *s, struct err *err)
 {
 	unsigned int rights = s->config->read_only ? RSP_RIGHT_LOOK : RSP_RIGHT_ALL;
 	struct target_stop stop;
 	struct chan *client;
 	struct err why = { .text = "" };
+	int64_t start = clock_ms();
 	int status = listener_accept(s->listener, &client, err);
 
 	if (status <= 0)
@@ -108,6 +134,8 @@ static int session_begin(struct serve *s, struct err *err)
 	s->client = client;
 	s->in_len = 0;
 	rsp_server_init(&s->server, s->target, rights, s->server_mem, RSP_PACKET_MAX, &stop);
+	if (clock_ms() - start > SERVE_SLOW_MS)
+		receive_first(s);
 	say("client connected, guest stopped");
 	if (s->target->explain(s->target)[0])
 		fprintf(stderr, "cvmdbg: warning: %s\n", s->target->explain(s->target));
@@ -164,17 +192,6 @@ static int answer(struct serve *s)
 	memmove(s->in, s->in + done, s->in_len - done);
 	s->in_len -= done;
 	return status;
-}
-
-static int receive(struct serve *s)
-{
-	ssize_t n = s->client->ops->read(s->client, s->in + s->in_len, sizeof(s->in) - s->in_len);
-
-	if (n > 0) {
-		log_write(s->log, s->in + s->in_len, (size_t)n);
-		s->in_len += (size_t)n;
-	}
-	return n < 0 ? (int)n : 0;
 }
 
 static bool output_pending(const struct serve *s)
@@ -272,6 +289,8 @@ static int loop(struct serve *s, struct err *err)
 	/* A client on stdio is there from the beginning. */
 	if (listener_fd(s->listener) < 0)
 		status = session_begin(s, err);
+	if (!status)
+		status = session_step(s, 0, err);
 	while (!status && !s->quit && !(s->vm_gone && !s->client)) {
 		struct pollfd fds[SOURCES];
 

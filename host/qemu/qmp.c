@@ -14,10 +14,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "host/cleanup.h"
+#include "host/clock.h"
 
 enum {
 	QMP_DEADLINE_MS = 5000,
@@ -43,14 +43,6 @@ static const char busy_qmp[] =
 	"another client (libvirt, a shell) holds this QMP socket, and QEMU serves "
 	"one at a time; give cvmdbg its own: -qmp unix:PATH,server=on,wait=off";
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Waits until @events or the deadline. */
 static int wait_fd(const struct qmp *qmp, short events, int64_t deadline, struct err *err)
 {
@@ -59,7 +51,7 @@ static int wait_fd(const struct qmp *qmp, short events, int64_t deadline, struct
 	int n;
 
 	do {
-		left = deadline - now_ms();
+		left = deadline - clock_ms();
 		n = poll(&fd, 1, left > 0 ? (int)left : 0);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
@@ -270,7 +262,7 @@ static int wait_reply(struct qmp *qmp, int64_t deadline, json_t **ret, struct er
 static int exchange(struct qmp *qmp, const char *command, json_t *args, json_t **ret,
 		    struct err *err)
 {
-	int64_t deadline = now_ms() + QMP_DEADLINE_MS;
+	int64_t deadline = clock_ms() + QMP_DEADLINE_MS;
 	int status = send_command(qmp, command, args, deadline, err);
 
 	if (!status)
@@ -368,7 +360,7 @@ static int greet(struct qmp *qmp, struct err *err)
 {
 	json_t *greeting;
 	bool known;
-	int status = wait_object(qmp, now_ms() + QMP_DEADLINE_MS, &greeting, err);
+	int status = wait_object(qmp, clock_ms() + QMP_DEADLINE_MS, &greeting, err);
 
 	if (status == ST_TIMEOUT)
 		return err_set(err, ST_TIMEOUT, "no greeting: %s", busy_qmp);

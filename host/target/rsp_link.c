@@ -5,17 +5,10 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "host/clock.h"
 
 enum { QUOTE_MAX = 80 }; /* of a reply, in an error text */
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 int rsp_link_init(struct rsp_link *l, struct chan *chan)
 {
@@ -42,7 +35,7 @@ static int lost(struct rsp_link *l, int status, const char *why)
 static int wait_for(struct rsp_link *l, struct pollfd p, int64_t deadline)
 {
 	for (;;) {
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - clock_ms();
 		int n;
 
 		if (left <= 0)
@@ -58,7 +51,7 @@ static int wait_for(struct rsp_link *l, struct pollfd p, int64_t deadline)
 
 int rsp_link_send(struct rsp_link *l, const void *data, size_t len)
 {
-	int64_t deadline = now_ms() + RSP_LINK_DEADLINE_MS;
+	int64_t deadline = clock_ms() + RSP_LINK_DEADLINE_MS;
 	const uint8_t *p = data;
 
 	while (len) {
@@ -143,7 +136,7 @@ int rsp_link_poll(struct rsp_link *l)
 
 int rsp_link_wait(struct rsp_link *l, int deadline_ms)
 {
-	int64_t deadline = now_ms() + deadline_ms;
+	int64_t deadline = clock_ms() + deadline_ms;
 
 	for (;;) {
 		int status = rsp_link_poll(l);

@@ -41,6 +41,21 @@ PACKETS = [
 ]
 
 
+# Kernel functions that run while a CPU is inside the stub.
+CALLED = [
+    "__irq_work_queue_local", "__module_address", "__module_text_address", "__rcu_read_lock",
+    "__rcu_read_unlock", "_find_next_bit", "arch_irq_work_raise", "arch_touch_nmi_watchdog",
+    "arch_within_kprobe_blacklist", "copy_from_kernel_nofault", "core_kernel_text",
+    "default_send_IPI_self", "format_decode", "get_symbol_pos", "irq_work_queue",
+    "jump_label_text_reserved", "kallsyms_lookup_buildid", "llist_add_batch", "lookup_address",
+    "lookup_address_in_pgd", "memcmp", "memcpy", "memmove", "memset", "native_apic_wait_icr_idle",
+    "native_read_msr", "number", "perf_bp_event", "pointer", "put_dec", "put_dec_trunc8",
+    "reset_hung_task_detector", "snprintf", "sprint_symbol_no_offset", "static_call_text_reserved",
+    "strcmp", "string", "strlen", "strscpy", "touch_softlockup_watchdog", "vsnprintf", "widen_string",
+    "within_kprobe_blacklist",
+]
+
+
 class Ring:
     """The ring's file in the hands of somebody who keeps to no rule."""
 
@@ -385,6 +400,33 @@ class Hostile(unittest.TestCase):
                 self.assertEqual(client.request("D"), b"OK", name)
             self.guest.beat(timeout=5)
         self.guest.ask("busy 0")
+
+    def use_all(self, client):
+        """Whatever makes the stub call the kernel: names, lists, points, steps, going and stopping."""
+        for number in range(1, self.guest.smp + 1):
+            client.request(f"qThreadExtraInfo,p1.{number:x}")
+        for line in ("status", "cpus", "lastpanic", "phys 0x1000"):
+            client.monitor(line)
+        client.demand(f"Z0,{self.kernel['sysrq_handle_crash']:x},1")
+        client.demand(f"Z2,{self.kernel['total_forks']:x},8")
+        client.demand(f"z2,{self.kernel['total_forks']:x},8")
+        client.go(f"vCont;s:p1.{client.thread:x}")
+        client.send("vCont;c")
+        time.sleep(0.02)
+        client.stop = client.interrupt()
+        client.demand("D")
+
+    def test_breakpoints_in_what_the_stub_calls(self):
+        """Refused, or taken out when the stub runs into them itself; all at once, then each alone."""
+        with self.client() as client:
+            planted = [name for name in CALLED
+                       if client.request(f"Z0,{self.kernel[name]:x},1") == b"OK"]
+            self.use_all(client)
+        for name in planted:
+            with self.client() as client:
+                client.demand(f"Z0,{self.kernel[name]:x},1")
+                self.use_all(client)
+        self.assertGreater(len(planted), 5)
 
     def test_write_read_only(self):
         """Text that is mapped read-only is written, also under a breakpoint, and put back."""

@@ -85,25 +85,33 @@ class Serial(unittest.TestCase):
     def test_relay_killed(self):
         """kill -9 of the relay while the guest stands still: it goes on by itself; the next one attaches."""
         leaf = self.symbols["specimen_leaf"]
-        for _ in range(2):
-            agent = self.guest.relay()
-            with stubvm.Client(agent.target) as client:
-                client.demand(f"Z0,{leaf:x},1")
-                agent.program.signal(signal.SIGKILL)
-                agent.program.wait()
-            # Nobody hangs up on a UART: the idle time of the policy does.
-            self.guest.console.wait_next(r"^alive", 40)
-            self.guest.check_whole()
+        agent = self.guest.relay()
+        with stubvm.Client(agent.target) as client:
+            client.demand(f"Z0,{leaf:x},1")
+            agent.program.signal(signal.SIGKILL)
+            agent.program.wait()
+        # Nobody hangs up on a UART: the idle time of the policy does.
+        self.guest.console.wait_next(r"^alive", 40)
+        self.guest.check_whole()
         with self.guest.relay() as agent, rsp.Client(agent.target) as client:
             self.assertEqual(client.request("?")[:1], b"T")
             self.assertNotEqual(client.memory(leaf, 1), b"\xcc")
             client.request("D")
 
+    def test_closed(self):
+        """A client that goes without a word: the guest runs again at once, long before the idle time."""
+        with self.guest.relay() as agent:
+            for _ in range(3):
+                with stubvm.Client(agent.target) as client:
+                    client.demand(f"Z0,{self.symbols['specimen_leaf']:x},1")
+                self.guest.console.wait_next(r"^alive", 8)
+                self.guest.check_whole()
+
     def test_noise(self):
         """Bytes that are no packets, from a client that has gone mad, do not stop the next one."""
         with self.guest.relay() as agent:
             with stubvm.Client(agent.target) as client:
-                client.send_raw(b"\x00\xff\x11\x13++--$no#00" + b"B" * 5000 + b"$")
+                client.send_raw(b"\x00\xff\x11\x13++--$no#00" + b"B" * 1000 + b"$")
             self.guest.check_alive()
             with stubvm.Client(agent.target) as client:
                 self.assertNotEqual(client.pc(), 0)
