@@ -308,6 +308,7 @@ $(B)/rsp_bench: $(B)/host/tests/bench/rsp_bench.o
 install: $(B)/cvmdbg ## Install below PREFIX
 	install -D -m 0755 $(B)/cvmdbg $(DESTDIR)$(PREFIX)/bin/cvmdbg
 	install -D -m 0644 docs/man/cvmdbg.1 $(DESTDIR)$(PREFIX)/share/man/man1/cvmdbg.1
+	install -D -m 0644 docs/man/cvmdbg-stub.7 $(DESTDIR)$(PREFIX)/share/man/man7/cvmdbg-stub.7
 
 clean: ## Remove everything generated
 	$(Q)rm -rf $(B)

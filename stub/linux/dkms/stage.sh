@@ -17,4 +17,5 @@ fill postinst.in DEBIAN/postinst 0755
 fill prerm.in DEBIAN/prerm 0755
 fill dkms.conf.in "usr/src/cvmdbg-stub-$version/dkms.conf" 0644
 install -D -m 0755 "$here/../cvmdbg-load" "$dir/usr/sbin/cvmdbg-load"
+install -D -m 0644 "$here/../../../docs/man/cvmdbg-stub.7" "$dir/usr/share/man/man7/cvmdbg-stub.7"
 install -D -m 0644 "$here/policy.example" "$dir/usr/share/doc/cvmdbg-stub-dkms/policy.example"
