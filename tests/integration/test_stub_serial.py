@@ -29,7 +29,7 @@ class Serial(unittest.TestCase):
         with self.guest.relay() as agent:
             seen = gdb(self.guest.elf, agent.target, '''
                 result("threads", len(gdb.selected_inferior().threads()))
-                result("banner", value("(char *)linux_banner"))
+                result("banner", gdb.parse_and_eval("(char *)linux_banner").string())
                 stop_at("__do_sys_getppid")
                 result("frames", backtrace())
                 pc = value("$pc")
@@ -38,6 +38,7 @@ class Serial(unittest.TestCase):
             ''', timeout=120)
         self.guest.ask("busy 0")
         self.assertEqual(seen["threads"], 4)
+        self.assertIn("Linux version", seen["banner"])
         self.assertIn("do_syscall_64", seen["frames"])
         self.assertTrue(0 < seen["step"] < 16, seen["step"])
 
