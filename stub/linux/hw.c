@@ -20,6 +20,7 @@
 
 enum {
 	SEV_STATUS_DEBUG_SWAP = 1 << 7, /* AMD APM volume 2, 15.34.10 */
+	RESERVE_LOOK_MS = 5,
 	RESERVE_MS = 1500,		/* a loaded guest under emulation takes some hundred */
 };
 
@@ -281,26 +282,26 @@ static void release(void)
  * Both wait for every CPU, and one may be spinning with interrupts off, which is what a debugger
  * comes to look at. So a worker waits, and the debugger is let in without hardware points.
  */
-static DECLARE_WAIT_QUEUE_HEAD(hw_adjusted);
-
 static void adjust(struct work_struct *work)
 {
 	if (READ_ONCE(hw.wanted))
 		reserve();
 	else
 		release();
-	wake_up(&hw_adjusted);
 }
 
 static DECLARE_WORK(hw_work, adjust);
 
 void hw_reserve(void)
 {
+	unsigned int ms;
+
 	if (hw.why)
 		return;
 	WRITE_ONCE(hw.wanted, true);
 	queue_work(system_unbound_wq, &hw_work);
-	wait_event_timeout(hw_adjusted, READ_ONCE(hw.reserved), msecs_to_jiffies(RESERVE_MS));
+	for (ms = 0; ms < RESERVE_MS && !READ_ONCE(hw.reserved); ms += RESERVE_LOOK_MS)
+		main_nap(RESERVE_LOOK_MS * USEC_PER_MSEC);
 }
 
 void hw_release(void)

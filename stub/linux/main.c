@@ -110,15 +110,23 @@ void main_wake(void)
 		wake_up_process(thread);
 }
 
+void main_nap(unsigned int us)
+{
+	ktime_t time = ns_to_ktime((u64)us * NSEC_PER_USEC);
+
+	set_current_state(TASK_IDLE);
+	schedule_hrtimeout_range(&time, (u64)us * NSEC_PER_USEC, HRTIMER_MODE_REL_PINNED);
+}
+
 /* Without a link there is nothing to do, and it is done without waking up. */
 static void rest(void)
 {
 	if (READ_ONCE(linux_stub->session)) {
-		usleep_range_state(POLL_SESSION_US, 2 * POLL_SESSION_US, TASK_IDLE);
+		main_nap(POLL_SESSION_US);
 		return;
 	}
 	if (chan_present()) {
-		usleep_range_state(POLL_IDLE_US, 2 * POLL_IDLE_US, TASK_IDLE);
+		main_nap(POLL_IDLE_US);
 		return;
 	}
 	set_current_state(TASK_IDLE);

@@ -21,6 +21,11 @@ extern struct stub *linux_stub;
 
 /* --- main.c --- */
 
+/*
+ * Sleeps at least @us, on a timer of this CPU: any other may spin with interrupts off, and so may
+ * the one that counts jiffies. Not for handlers.
+ */
+void main_nap(unsigned int us);
 /* Wakes the thread that polls the link. Not for handlers. */
 void main_wake(void);
 

@@ -615,6 +615,8 @@ class Spin(unittest.TestCase):
         with stubvm.StubGuest() as guest:
             guest.ask("pin cvmdbg 1")
             guest.ask("pin init 3")
+            # It is asleep, on a timer of the CPU it came from.
+            time.sleep(0.5)
             self.check_release(guest)
             # Where the thread itself cannot run, it takes an NMI; the kernel takes it on CPU 0 only.
             guest.ask("pin cvmdbg 3")
