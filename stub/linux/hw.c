@@ -21,7 +21,7 @@
 enum {
 	SEV_STATUS_DEBUG_SWAP = 1 << 7, /* AMD APM volume 2, 15.34.10 */
 	RESERVE_LOOK_MS = 5,
-	RESERVE_MS = 1500,		/* a loaded guest under emulation takes some hundred */
+	RESERVE_MS = 1500, /* a loaded guest under emulation takes some hundred */
 };
 
 /* What idle events watch: words that nobody writes. */
