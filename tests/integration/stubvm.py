@@ -97,7 +97,7 @@ class StubGuest(vm.Guest):
 
         def answer():
             text = self.console.text()[mark:]
-            return text if re.search(rf"^(done|failed) {word}\b", text, re.MULTILINE) else None
+            return text if re.search(rf"^(done|failed) {word}\b.*\n", text, re.MULTILINE) else None
 
         text = wait_for(answer, f"the guest to answer {line!r}", timeout)
         if re.search(rf"^failed {word}", text, re.MULTILINE):
