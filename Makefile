@@ -36,7 +36,7 @@ HOST_CFLAGS = $(BASE) $(CFLAGS) $(SAN) -D_GNU_SOURCE -DCVMDBG_VERSION='"$(VERSIO
 FS_CFLAGS = $(BASE) -O2 -g -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) \
 	   -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-stack-protector \
 	   -fno-builtin -Wframe-larger-than=1024
-HOST_LIBS := -ljansson
+HOST_LIBS := -ljansson -lsodium -lcrypto
 SEVSIM_LIBS := -ljansson -lseccomp -lcrypto -lpthread
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FUZZ_CFLAGS = $(BASE) -O1 -g -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined \
@@ -87,7 +87,7 @@ $(B)/cvmdbg: $(AGENT_O) $(PROTOCOL_O)
 $(CORE_O): $(patsubst %.c,$(B)/fs/%.o,$(PROTOCOL_C) $(STUB_C))
 	$(call say,LD-FS,$@)ld -r -o $@ $^
 
-CORE_BUDGET := 81920
+CORE_BUDGET := 106496
 fences: $(CORE_O) ## Check what protocol/ and stub/core may call, include and weigh
 	$(Q)if nm -u $< | grep -vwE 'memcpy|memmove|memset|memcmp'; then \
 		echo 'fences: the freestanding core calls the functions above'; exit 1; fi
@@ -162,7 +162,7 @@ $(GUEST)/stub-init: tests/guest/stub/init.c
 
 $(GUEST)/cloud/release: $(GUEST)/release
 	@mkdir -p $(@D)
-	$(Q)ln -sf ../vmlinuz ../vmlinux $(@D)/ && cp $< $@
+	$(Q)ln -sfn ../vmlinuz ../vmlinux ../modules $(@D)/ && cp $< $@
 $(GUEST)/generic/release $(GUEST)/next/release: $(GUEST)/%/release: tests/guest/fetch-kernel.sh
 	$(call say,GUEST,$(@D)/vmlinuz)tests/guest/fetch-kernel.sh $(@D) $(KIND_META_$*)
 
@@ -170,12 +170,21 @@ $(GUEST)/%/stub.gz: $(GUEST)/%/release $(GUEST)/stub-init tests/guest/stub/speci
 		tests/guest/linux/mkinitramfs.py $(MODULE_FILES) stub/linux/Kbuild.in
 	$(call say,GUEST,$@)PYTHON=$(PYTHON) tests/guest/stub/build.sh $(B) $(@D)
 
+# --- attestation in the guest ---
+# Static: it goes into initramfs images and minimal guests as it is.
+ATTEST	:= $(B)/cvmdbg-attest
+attest: $(ATTEST) ## Build the tool that gets the stub its attestation report, static
+$(ATTEST): stub/linux/attest/cvmdbg-attest.c host/attest/evidence.c host/attest/evidence.h
+	@mkdir -p $(@D)
+	$(call say,GUEST,$@)$(CC) $(filter-out -MMD -MP,$(HOST_CFLAGS)) -static -o $@ $(filter %.c,$^)
+
 # --- packages ---
-BUILD_DEPS := gcc libc6-dev libjansson-dev python3
-DEMO_DEPS := $(BUILD_DEPS) gdb kmod libseccomp-dev libssl-dev linux-headers-cloud-amd64 qemu-system-x86
+BUILD_DEPS := gcc libc6-dev libjansson-dev libsodium-dev libssl-dev python3
+DEMO_DEPS := $(BUILD_DEPS) gdb kmod libseccomp-dev linux-headers-cloud-amd64 qemu-system-x86
 # Headers of the newer series bring their kernel along; nothing boots it but the tests' guests.
 CHECK_DEPS := $(DEMO_DEPS) clang libclang-rt-14-dev libcmocka-dev gdbserver lldb-19 groff man-db \
-	   clang-format shellcheck cppcheck dkms linux-headers-amd64 linux-headers-6.12-cloud-amd64
+	   clang-format shellcheck xz-utils cppcheck dkms linux-headers-amd64 linux-headers-6.12-cloud-amd64 \
+	   golang-go golang-github-flynn-noise-dev
 
 deps: ## Install the Debian packages that building and testing need
 	$(Q)tests/deps.sh $(CHECK_DEPS)
@@ -214,6 +223,16 @@ $(B)/fuzz/%: tests/fuzz/%.c $(PROTOCOL_C) $(STUB_C) $(filter-out host/main.c,$(H
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)$(CLANG) $(filter-out -MMD -MP,$(FUZZ_CFLAGS)) -DCVMDBG_VERSION='"$(VERSION)"' -o $@ $^ $(HOST_LIBS)
 
+# The same end of a Noise session made of our implementation and of an independent one (offline:
+# Debian's packages are a GOPATH).
+$(B)/interop/noise_peer: $(call host_o,tests/interop/noise_peer.c host/crypto/sodium.c) $(PROTOCOL_O)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(HOST_CFLAGS) -o $@ $^ $(HOST_LIBS)
+
+$(B)/interop/noise_peer_go: tests/interop/noise_peer.go
+	@mkdir -p $(@D)
+	$(call say,GO,$@)GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$(abspath $(B))/interop/cache go build -o $@ $<
+
 $(B)/sevsim: $(call host_o,$(SEVSIM_C)) $(PROTOCOL_O)
 	$(call say,LD,$@)$(CC) $(HOST_CFLAGS) -o $@ $^ $(SEVSIM_LIBS)
 
@@ -248,7 +267,7 @@ support-matrix-fresh: $(B)/conformance
 check-integration: tests-built ## Real gdb, lldb and QEMU on the emulated SEV host
 	$(Q)$(TEST_ENV) tests/run.py --save $(B)/check-integration.tap $(INTEGRATION_TESTS)
 
-tests-built: $(B)/cvmdbg $(B)/sevsim guests stub-guests $(STUB_BARE) $(UNIT) $(FUZZ) $(B)/conformance $(B)/replay/player
+tests-built: $(B)/cvmdbg $(ATTEST) $(B)/sevsim guests stub-guests $(STUB_BARE) $(UNIT) $(FUZZ) $(B)/conformance $(B)/replay/player $(B)/interop/noise_peer $(B)/interop/noise_peer_go
 
 check-hw: $(B)/cvmdbg guests ## The integration tests on a real SEV host; says what is missing
 	$(Q)$(TEST_ENV) tests/check-hw.sh
@@ -305,10 +324,12 @@ $(B)/rsp_bench: $(B)/host/tests/bench/rsp_bench.o
 	$(call say,LD,$@)$(CC) $(HOST_CFLAGS) -o $@ $^
 
 # --- housekeeping ---
-install: $(B)/cvmdbg ## Install below PREFIX
+install: $(B)/cvmdbg $(ATTEST) ## Install below PREFIX
 	install -D -m 0755 $(B)/cvmdbg $(DESTDIR)$(PREFIX)/bin/cvmdbg
 	install -D -m 0644 docs/man/cvmdbg.1 $(DESTDIR)$(PREFIX)/share/man/man1/cvmdbg.1
 	install -D -m 0644 docs/man/cvmdbg-stub.7 $(DESTDIR)$(PREFIX)/share/man/man7/cvmdbg-stub.7
+	install -D -m 0755 $(ATTEST) $(DESTDIR)$(PREFIX)/sbin/cvmdbg-attest
+	install -D -m 0644 docs/man/cvmdbg-attest.8 $(DESTDIR)$(PREFIX)/share/man/man8/cvmdbg-attest.8
 
 clean: ## Remove everything generated
 	$(Q)rm -rf $(B)
@@ -316,7 +337,7 @@ clean: ## Remove everything generated
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 20
 
-.PHONY: all fences size deps demo-deps demo demo-run guests stub-guests check check-all check-fast check-integration record \
+.PHONY: all attest fences size deps demo-deps demo demo-run guests stub-guests check check-all check-fast check-integration record \
 	tests-built check-hw support-matrix support-matrix-fresh install asan fuzz bench lint kernel-objects module dkms-deb stub-bare clean help
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * Watches what passes. Only what asks a running guest to stop may lead to an NMI: one that the stub
- * did not wait for is an unknown one to the guest's kernel, which complains or worse.
+ * did not wait for is an unknown one to the guest's kernel, which complains or worse. What a
+ * sealed frame asks for nobody can tell here: each may be an interrupt, or part of a handshake
+ * that takes place in the NMI; with a debugger about, the stub does not mind (protocol/link.h).
  */
 #include "host/chan_break_in.h"
 
@@ -23,6 +25,8 @@ struct break_in_chan {
 	struct qmp *qmp;
 	struct serial_track sent;
 	bool asked;	/* somebody has tried to write */
+	bool first;	/* byte of a frame's body comes next */
+	bool records;	/* the handshake is over */
 	int64_t due_ms; /* of the NMI; 0: nothing is waited for */
 };
 
@@ -56,6 +60,26 @@ static ssize_t break_in_read(struct chan *c, void *buf, size_t len)
 	return n;
 }
 
+static int64_t patience(struct break_in_chan *b, uint8_t frame)
+{
+	bool first = frame == '1' || (frame == 'r' && !b->records);
+
+	b->records |= frame == 'r';
+	return first ? BREAK_IN_FIRST_MS : BREAK_IN_INTERRUPT_MS;
+}
+
+static void watch(struct break_in_chan *b, uint8_t byte)
+{
+	bool inside = b->sent.inside;
+	bool alone = serial_track_byte(&b->sent, byte);
+
+	if (alone && byte == SERIAL_LINE_INTERRUPT)
+		b->due_ms = clock_ms() + BREAK_IN_INTERRUPT_MS;
+	if (b->first && (byte == '1' || byte == '3' || byte == 'r'))
+		b->due_ms = clock_ms() + patience(b, byte);
+	b->first = !inside && b->sent.inside;
+}
+
 static ssize_t break_in_write(struct chan *c, const void *buf, size_t len)
 {
 	struct break_in_chan *b = to_break_in(c);
@@ -66,8 +90,7 @@ static ssize_t break_in_write(struct chan *c, const void *buf, size_t len)
 		b->due_ms = clock_ms() + BREAK_IN_FIRST_MS;
 	b->asked = true;
 	for (i = 0; i < n; i++)
-		if (serial_track_byte(&b->sent, bytes[i]) && bytes[i] == SERIAL_LINE_INTERRUPT)
-			b->due_ms = clock_ms() + BREAK_IN_INTERRUPT_MS;
+		watch(b, bytes[i]);
 	return n;
 }
 

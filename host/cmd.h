@@ -16,8 +16,12 @@ enum cmd_exit {
 
 /* argv[0] is the subcommand's name. Returns enum cmd_exit. */
 int cmd_attach_ring(int argc, char **argv);
+int cmd_connect(int argc, char **argv);
 int cmd_info(int argc, char **argv);
+int cmd_keygen(int argc, char **argv);
+int cmd_policy(int argc, char **argv);
 int cmd_relay(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 
 #endif

@@ -73,9 +73,14 @@ static bool complete(const struct relay_config *config)
 	return true;
 }
 
+static int open_stub(const struct relay_config *config, struct chan **ret, struct err *err)
+{
+	return chan_connect_stub(config->stub, ret, err);
+}
+
 int cmd_relay(int argc, char **argv)
 {
-	struct relay_config config = { 0 };
+	struct relay_config config = { .open = open_stub };
 	struct err err = { .text = "" };
 	int option, result;
 

@@ -12,9 +12,13 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{ "attach-ring", cmd_attach_ring, "give a VM the memory that its stub talks through" },
+	{ "connect", cmd_connect, "debug a guest through its sealed stub, wherever it runs" },
 	{ "info", cmd_info, "say whether and how a VM can be debugged" },
+	{ "keygen", cmd_keygen, "make a debugger's key" },
+	{ "policy", cmd_policy, "check and show a guest's policy" },
 	{ "relay", cmd_relay, "carry the bytes of a stub inside a guest to a debugger" },
 	{ "serve", cmd_serve, "debug a VM: serve it to gdb or lldb" },
+	{ "verify", cmd_verify, "verify an attestation report, or what cvmdbg-attest wrote" },
 };
 
 static void usage(FILE *to)

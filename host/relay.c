@@ -46,7 +46,7 @@ struct relay {
 	struct listener *listener;
 	struct qmp *qmp; /* NULL: none */
 	int signal_fd;
-	bool once, quit;
+	bool once, quit, refused;
 	/* The session: both NULL when there is none. */
 	struct chan *client, *stub;
 	struct way to_stub, to_client;
@@ -62,12 +62,13 @@ static void session_end(struct relay *r, const char *why)
 	chan_destroy(r->client);
 	r->stub = r->client = NULL;
 	r->quit |= r->once;
-	fprintf(stderr, "cvmdbg: %s; the guest runs\n", why);
+	if (why)
+		fprintf(stderr, "cvmdbg: %s; the guest runs\n", why);
 }
 
 static int connect_stub(struct relay *r, struct err *err)
 {
-	int status = chan_connect_stub(r->config->stub, &r->stub, err);
+	int status = r->config->open(r->config, &r->stub, err);
 
 	if (!status && r->qmp)
 		status = chan_break_in(r->stub, r->qmp, &r->stub, err);
@@ -141,8 +142,11 @@ static void session_step(struct relay *r)
 		status = move(&r->to_client, r->stub, r->client, &culprit);
 	if (!status)
 		return;
+	r->refused = status == ST_AUTH && culprit == r->stub;
 	if (culprit == r->client)
 		session_end(r, "client gone");
+	else if (r->refused)
+		session_end(r, NULL); /* chan_sealed.c has said why */
 	else if (status == ST_TIMEOUT)
 		session_end(r, "the stub does not answer");
 	else
@@ -228,7 +232,7 @@ static void close_all(struct relay *r)
 int relay_run(const struct relay_config *config, struct err *err)
 {
 	struct relay *r = calloc(1, sizeof(*r));
-	int status;
+	int status, result = CMD_OK;
 
 	if (!r) {
 		err_set(err, ST_NOMEM, "out of memory");
@@ -246,6 +250,8 @@ int relay_run(const struct relay_config *config, struct err *err)
 		fputc('\n', stderr);
 		status = loop(r, err);
 	}
+	if (r->once && r->refused)
+		result = CMD_NOT_DEBUGGABLE;
 	close_all(r);
-	return status ? CMD_FAILED : CMD_OK;
+	return status ? CMD_FAILED : result;
 }

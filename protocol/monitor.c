@@ -3,6 +3,8 @@
 #include "monitor.h"
 
 #include "buf.h"
+#include "policy.h"
+#include "rsp_server.h"
 
 enum {
 	PHYS_DEFAULT = 64,
@@ -96,10 +98,22 @@ static void hexdump_line(uint64_t addr, const uint8_t *data, size_t len, struct 
 	buf_put_text(out, "|\n");
 }
 
+bool monitor_may(const struct target *t, unsigned int right, struct buf *out)
+{
+	if (t->rights & right)
+		return true;
+	buf_put_text(out, "not permitted: the policy does not allow ");
+	buf_put_text(out, policy_right_name(right));
+	buf_put_char(out, '\n');
+	return false;
+}
+
 void monitor_phys(struct target *t, unsigned int vcpu, const char *args, struct buf *out)
 {
 	uint64_t addr, len, done = 0;
 
+	if (!monitor_may(t, RSP_RIGHT_READ_MEM, out))
+		return;
 	if (!monitor_number(&args, &addr)) {
 		buf_put_text(out, "usage: monitor phys ADDRESS [LENGTH]\n");
 		return;

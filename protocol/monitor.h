@@ -12,6 +12,12 @@ bool monitor_word(const char **line, const char *word);
  */
 bool monitor_number(const char **line, uint64_t *ret);
 
+/*
+ * Whether the session has @right (one enum rsp_right); if not, says so in @out. Every command that
+ * shows registers, memory or page tables asks first.
+ */
+bool monitor_may(const struct target *t, unsigned int right, struct buf *out);
+
 /* `phys ADDRESS [LENGTH]`: a hex dump of guest physical memory, 64 bytes unless told. */
 void monitor_phys(struct target *t, unsigned int vcpu, const char *args, struct buf *out);
 

@@ -32,8 +32,8 @@ unsigned int rsp_thread_suffix(struct rsp_server *s, struct buf *args);
 /* NUL-terminated name of a vCPU. */
 void rsp_vcpu_name(struct rsp_server *s, unsigned int vcpu, char name[RSP_NAME_MAX]);
 
-/* 0 when the session has @right, else ST_PERM. */
-int rsp_right_check(const struct rsp_server *s, enum rsp_right right);
+/* 0 when the session has @right; else ST_PERM, and the request counts as refused. */
+int rsp_right_check(struct rsp_server *s, enum rsp_right right);
 
 /* A document served in pieces by qXfer: produced anew for each piece, only the window is kept. */
 struct rsp_doc {

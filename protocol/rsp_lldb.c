@@ -72,7 +72,9 @@ int rsp_lldb_region(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 	addr = buf_get_hex(args);
 	if (args->bad)
 		return ST_SYNTAX;
-	status = s->target->ops->mem->region(s->target, s->g_vcpu, addr, &region);
+	status = rsp_right_check(s, RSP_RIGHT_READ_MEM);
+	if (!status)
+		status = s->target->ops->mem->region(s->target, s->g_vcpu, addr, &region);
 	if (status)
 		return status;
 	rsp_out_text(out, "start:");

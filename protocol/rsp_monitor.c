@@ -25,6 +25,7 @@ int rsp_monitor_command(struct rsp_server *s, struct buf *args, struct rsp_out *
 		return ST_SYNTAX;
 	line[len] = '\0';
 	buf_init(&text, s->scratch, room < RSP_TEXT_MAX ? room : RSP_TEXT_MAX);
+	s->target->rights = s->rights;
 	status = s->target->ops->monitor->command(s->target, s->g_vcpu, line, &text);
 	if (status < 0)
 		return status;

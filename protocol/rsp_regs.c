@@ -8,11 +8,19 @@ static int reg_count(const struct rsp_server *s)
 	return s->target->avx ? X86_64_REGS : X86_64_ymm0h;
 }
 
+/*
+ * gdb does not connect to a target without a program counter (infrun.c, handle_signal_stop: "PC
+ * register is not available"), so who may not read registers gets one that says nothing.
+ */
 int rsp_regs_get(struct rsp_server *s, unsigned int vcpu)
 {
 	x86_64_regs_clear(&s->regs);
-	if (!s->target->ops->regs || rsp_right_check(s, RSP_RIGHT_READ_REG))
+	if (!s->target->ops->regs)
 		return 0;
+	if (!(s->rights & RSP_RIGHT_READ_REG)) {
+		x86_64_set(&s->regs, X86_64_rip, 0);
+		return 0;
+	}
 	return s->target->ops->regs->read(s->target, vcpu, &s->regs);
 }
 
@@ -37,6 +45,8 @@ int rsp_regs_read(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 		return status;
 	for (reg = 0; reg < reg_count(s); reg++)
 		rsp_reg_put(out, &s->regs, reg);
+	/* Without the right it is an answer of unavailable registers, and counts as refused. */
+	(void)rsp_right_check(s, RSP_RIGHT_READ_REG);
 	return 0;
 }
 
@@ -53,6 +63,7 @@ int rsp_reg_read(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 	if (status)
 		return status;
 	rsp_reg_put(out, &s->regs, (enum x86_64_reg)reg);
+	(void)rsp_right_check(s, RSP_RIGHT_READ_REG);
 	return 0;
 }
 
@@ -87,11 +98,18 @@ int rsp_reg_write(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 	return 0;
 }
 
-/* Only what differs is written: gdb sends back everything it read, unavailable parts as well. */
+/*
+ * Only what differs is written: gdb sends back everything it read, unavailable parts as well. So it
+ * takes the right to read, too: what is not known cannot differ.
+ */
 int rsp_regs_write(struct rsp_server *s, struct buf *args, struct rsp_out *out)
 {
-	int reg, status = rsp_regs_get(s, s->g_vcpu);
+	int reg, status = rsp_right_check(s, RSP_RIGHT_WRITE_REG);
 
+	if (!status)
+		status = rsp_right_check(s, RSP_RIGHT_READ_REG);
+	if (!status)
+		status = rsp_regs_get(s, s->g_vcpu);
 	if (status)
 		return status;
 	for (reg = 0; reg < reg_count(s); reg++) {

@@ -230,8 +230,11 @@ static int resume_at(struct rsp_server *s, struct buf *args, enum target_action 
 {
 	unsigned int i, count = rsp_vcpus(s);
 	uint8_t raw[sizeof(uint64_t)];
-	int status;
+	int status = rsp_right_check(s, RSP_RIGHT_RUN);
 
+	/* Before the pc is moved: all or nothing. */
+	if (status)
+		return status;
 	if (buf_left(args)) {
 		put_le64(raw, buf_get_hex(args));
 		if (args->bad)

@@ -6,9 +6,11 @@
  * Caller memory: | actions, one a vCPU | frame: packet_size | reply: packet_size + framing |
  * scratch: packet_size |
  */
+#include "policy.h"
 #include "rsp_handlers.h"
 
 enum {
+	ERROR_TEXT_MAX = 96,
 	FRAMING = 4,		      /* '$', '#' and two digits */
 	REPLY_OVERHEAD = 1 + FRAMING, /* an acknowledgement in front */
 	ACTIONS_BYTES = VCPUS_MAX * sizeof(enum target_action),
@@ -37,9 +39,12 @@ void rsp_server_init(struct rsp_server *s, struct target *target, unsigned int a
 	s->scratch_size = packet_size;
 }
 
-int rsp_right_check(const struct rsp_server *s, enum rsp_right right)
+int rsp_right_check(struct rsp_server *s, enum rsp_right right)
 {
-	return s->rights & right ? 0 : ST_PERM;
+	if (s->rights & right)
+		return 0;
+	s->refused = policy_right_name(right);
+	return ST_PERM;
 }
 
 /* --- replies --- */
@@ -55,11 +60,25 @@ static void reply_end(struct rsp_server *s, struct rsp_out *out)
 	s->reply_len += rsp_out_end(out);
 }
 
-static const char *error_text(const struct rsp_server *s, int status)
+static const char *explanation(const struct rsp_server *s)
 {
-	const char *text = s->target->explain ? s->target->explain(s->target) : "";
+	return s->target->explain ? s->target->explain(s->target) : "";
+}
 
-	return text[0] && status != ST_PERM && status != ST_SYNTAX ? text : status_text(status);
+/* A text that says why; @room is for one that has to be put together. */
+static const char *error_text(const struct rsp_server *s, int status, char room[ERROR_TEXT_MAX])
+{
+	const char *text = explanation(s);
+	struct buf b;
+
+	if (status != ST_PERM || !s->refused)
+		return text[0] && status != ST_SYNTAX ? text : status_text(status);
+	buf_init(&b, room, ERROR_TEXT_MAX - 1);
+	buf_put_text(&b, status_text(status));
+	buf_put_text(&b, ": the policy does not allow ");
+	buf_put_text(&b, s->refused);
+	*b.pos = '\0';
+	return room;
 }
 
 static bool is_failure(int status)
@@ -72,20 +91,23 @@ static bool is_failure(int status)
 static void reply_error(struct rsp_server *s, int status)
 {
 	uint8_t code = (uint8_t)-status;
+	char room[ERROR_TEXT_MAX];
 	struct rsp_out out;
 
 	if (is_failure(status))
 		s->failure = status;
+	if (status == ST_POLICY)
+		s->refused = explanation(s);
 	reply_begin(s, &out);
 	rsp_out_char(&out, 'E');
 	if (s->error_text && !s->lldb && !s->coded_text) {
 		rsp_out_char(&out, '.');
-		rsp_out_raw_text(&out, error_text(s, status));
+		rsp_out_raw_text(&out, error_text(s, status, room));
 	} else {
 		rsp_out_hex_bytes(&out, &code, 1);
 		if (s->error_text || s->coded_text) {
 			rsp_out_char(&out, ';');
-			rsp_out_hex_text(&out, error_text(s, status));
+			rsp_out_hex_text(&out, error_text(s, status, room));
 		}
 	}
 	reply_end(s, &out);
@@ -139,6 +161,7 @@ static void request(struct rsp_server *s)
 	int status;
 
 	s->stats.packets++;
+	s->refused = NULL;
 	reply_ack(s, '+');
 	acked = s->reply_len;
 	reply_begin(s, &out);
@@ -154,6 +177,7 @@ static void request(struct rsp_server *s)
 	/* A reply that did not fit is no reply at all: say so instead. */
 	if (s->reply_len == acked)
 		reply_error(s, ST_RANGE);
+	s->stats.refused += s->refused != NULL;
 }
 
 static void event(struct rsp_server *s, enum rsp_frame_event event)
@@ -188,7 +212,9 @@ static size_t input_running(struct rsp_server *s, const uint8_t *data, size_t le
 		if (data[i] != 0x03)
 			continue;
 		/* A failure shows as a target that goes on running; the client asks again. */
-		if (!rsp_right_check(s, RSP_RIGHT_STOP))
+		if (rsp_right_check(s, RSP_RIGHT_STOP))
+			s->stats.refused++;
+		else
 			(void)s->target->ops->run->interrupt(s->target);
 	}
 	return i;
@@ -234,22 +260,27 @@ int rsp_resume(struct rsp_server *s)
 		.range_start = s->range_start,
 		.range_end = s->range_end,
 	};
-	int status = s->target->ops->run->resume(s->target, &how);
+	int status = rsp_right_check(s, RSP_RIGHT_RUN);
 
+	if (!status)
+		status = s->target->ops->run->resume(s->target, &how);
 	if (status)
 		return status;
 	s->state = RSP_SERVER_RUNNING;
 	return RSP_NO_REPLY;
 }
 
-/* vCont;r: a step that ends inside the range is not worth a round trip. */
+/*
+ * vCont;r: a step that ends inside the range is not worth a round trip. Who may not read registers
+ * must not learn by ranges where the pc is, so each of his steps ends at once.
+ */
 static bool in_range(struct rsp_server *s)
 {
 	uint64_t pc;
 
-	if (s->range_start == s->range_end || s->stop.kind != TARGET_STOP_STEP ||
-	    s->stop.vcpu != s->range_vcpu || !s->target->ops->regs ||
-	    s->target->ops->regs->read(s->target, s->stop.vcpu, &s->regs))
+	if (!(s->rights & RSP_RIGHT_READ_REG) || s->range_start == s->range_end ||
+	    s->stop.kind != TARGET_STOP_STEP || s->stop.vcpu != s->range_vcpu ||
+	    !s->target->ops->regs || s->target->ops->regs->read(s->target, s->stop.vcpu, &s->regs))
 		return false;
 	pc = x86_64_get(&s->regs, X86_64_rip);
 	return s->regs.valid[X86_64_rip] && pc >= s->range_start && pc < s->range_end;

@@ -19,14 +19,16 @@ enum rsp_right {
 	RSP_RIGHT_WRITE_REG = 1 << 0,
 	RSP_RIGHT_WRITE_MEM = 1 << 1,
 	RSP_RIGHT_INSERT_BREAK = 1 << 2,
-	RSP_RIGHT_STOP = 1 << 3,
+	RSP_RIGHT_STOP = 1 << 3, /* interrupt: QAllow speaks of this alone */
 	RSP_RIGHT_READ_REG = 1 << 4,
 	RSP_RIGHT_READ_MEM = 1 << 5,
 	RSP_RIGHT_MONITOR = 1 << 6,
-	RSP_RIGHT_ALL = (1 << 7) - 1,
+	RSP_RIGHT_RUN = 1 << 7,	 /* continue and step; leaving is always allowed */
+	RSP_RIGHT_DUMP = 1 << 8, /* nothing of RSP: `cvmdbg dump` over a sealed link */
+	RSP_RIGHT_ALL = (1 << 9) - 1,
 	/* Do not touch: serve --read-only. */
-	RSP_RIGHT_LOOK =
-		RSP_RIGHT_STOP | RSP_RIGHT_READ_REG | RSP_RIGHT_READ_MEM | RSP_RIGHT_MONITOR,
+	RSP_RIGHT_LOOK = RSP_RIGHT_STOP | RSP_RIGHT_RUN | RSP_RIGHT_READ_REG | RSP_RIGHT_READ_MEM |
+			 RSP_RIGHT_MONITOR,
 };
 
 enum rsp_server_state {
@@ -37,6 +39,7 @@ enum rsp_server_state {
 
 struct rsp_server_stats {
 	uint64_t packets, bytes_in, bytes_out, bad_frames;
+	uint64_t refused; /* requests for want of a right, or for memory that is denied */
 };
 
 struct rsp_server {
@@ -49,6 +52,12 @@ struct rsp_server {
 	 * log: most clients show an error code at best. The caller sets it back to 0.
 	 */
 	int failure;
+	/*
+	 * Why the last request was refused: the missing right as a policy names it ("mem.write"),
+	 * or the target's words about denied memory; NULL: it was not. For the caller's log; lives
+	 * until the next request.
+	 */
+	const char *refused;
 	struct rsp_server_stats stats;
 	/* private: see rsp_server.c */
 	struct rsp_frame frame;

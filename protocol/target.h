@@ -178,6 +178,11 @@ struct target {
 	uint64_t text_link;
 	unsigned int va_bits; /* 48, or 57 with five-level paging */
 	bool avx;	      /* has ymm0h-ymm15h, which are not described otherwise */
+	/*
+	 * What the session may do (enum rsp_right), set by the server for each `monitor` command:
+	 * one that shows registers or memory takes more than the right to monitor.
+	 */
+	unsigned int rights;
 	/* Text of the last failure, for E.text replies and logs; NUL-terminated, may be empty. */
 	const char *(*explain)(struct target *t);
 };

@@ -96,6 +96,8 @@ report 'python compiles' "$(
 
 report 'static analysis (cppcheck)' "$(
 	cppcheck --quiet --std=c11 --inline-suppr --enable=warning,portability --error-exitcode=1 \
+		'-Djson_array_foreach(a,i,v)=for(i=0;(v=json_array_get(a,i));i++)' \
+		'-Djson_object_foreach(o,k,v)=for(k="",v=o;v;v=0)' \
 		--suppress=missingIncludeSystem -I. protocol host 2>&1
 )"
 

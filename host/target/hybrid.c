@@ -296,6 +296,7 @@ static int hybrid_create(const struct backend_config *config, struct target **re
 	h->target.explain = hybrid_explain;
 	h->target.va_bits = 48;
 	status = memory_init(&h->memory, config->vm, config->psp, config->journal, err);
+	h->memory.policy = config->policy;
 	if (status) {
 		free(h);
 		return status;

@@ -35,11 +35,30 @@ void memory_deinit(struct memory *m)
 void memory_drop(struct memory *m)
 {
 	pages_drop(m->pages);
+	m->deny_known = false;
 }
 
 /* --- translation --- */
 
-static int table_entry(void *arg, gpa_t at, uint64_t *ret)
+static bool denies(const struct memory *m)
+{
+	return m->policy && deny_wanted(m->policy);
+}
+
+/* How many of @len bytes from @gpa on the policy allows; not 0, or ST_POLICY. */
+static int allowed_part(struct memory *m, gpa_t gpa, size_t len)
+{
+	if (denies(m))
+		len = (size_t)deny_allowed(&m->deny, gpa.v, len);
+	return len ? (int)len
+		   : err_set(&m->err, ST_POLICY, "guest physical 0x%" PRIx64 ": %s", gpa.v,
+			     m->deny.all
+				     ? "the policy denies memory that cannot be found now, so all"
+				     : "memory that the policy denies");
+}
+
+/* Of any table, denied or not. */
+static int any_entry(void *arg, gpa_t at, uint64_t *ret)
 {
 	struct memory *m = arg;
 	const uint8_t *page;
@@ -48,6 +67,16 @@ static int table_entry(void *arg, gpa_t at, uint64_t *ret)
 	if (!status)
 		*ret = get_le64(page + at.v % PAGE_BYTES);
 	return status;
+}
+
+static int table_entry(void *arg, gpa_t at, uint64_t *ret)
+{
+	struct memory *m = arg;
+
+	m->table_status = allowed_part(m, at, sizeof(*ret));
+	if (m->table_status > 0)
+		m->table_status = any_entry(m, at, ret);
+	return m->table_status;
 }
 
 static int cpu_regs(struct memory *m, unsigned int vcpu, struct x86_64_regs *ret)
@@ -91,6 +120,33 @@ int memory_paging(struct memory *m, unsigned int vcpu, struct paging *ret)
 }
 
 /*
+ * The first access of a stop finds out what is denied, by the tables of every vCPU. One that is not
+ * in long mode has none that map the policy's addresses.
+ */
+static void find_denied(struct memory *m)
+{
+	unsigned int i, vcpus = m->cpu ? m->cpu->ops->vcpus->count(m->cpu) : 1;
+	uint64_t roots[VCPUS_MAX];
+	unsigned int k, found = 0;
+
+	m->deny_known = true;
+	for (i = 0; i < vcpus && i < VCPUS_MAX; i++) {
+		struct paging paging;
+
+		if (memory_paging(m, i, &paging) || !paging.levels)
+			continue;
+		for (k = 0; k < found && roots[k] != paging.root.v; k++)
+			;
+		if (k < found)
+			continue;
+		roots[found++] = paging.root.v;
+		(k ? deny_add : deny_refresh)(&m->deny, m->policy, &paging, any_entry, m);
+	}
+	if (!found)
+		deny_refresh(&m->deny, m->policy, NULL, any_entry, m);
+}
+
+/*
  * Nothing in the host says which physical pages are private; the guest's page tables do. Linux maps
  * all RAM in its direct mapping, but where is unknown without symbols, so: what is not asked for
  * through a virtual address counts as private, as all of the kernel's own memory is.
@@ -116,6 +172,8 @@ static int translate(struct memory *m, const struct paging *paging, uint64_t add
 		return 0;
 	}
 	status = paging_walk(paging, table_entry, m, GVA(addr), ret);
+	if (status == ST_IO)
+		status = m->table_status;
 	if (status == ST_FAULT)
 		err_set(&m->err, status, "0x%" PRIx64 " is not mapped", addr);
 	else if (status)
@@ -123,9 +181,12 @@ static int translate(struct memory *m, const struct paging *paging, uint64_t add
 	return status;
 }
 
+/* The beginning of every access. */
 static int space_paging(struct memory *m, unsigned int vcpu, enum target_space space,
 			struct paging *ret)
 {
+	if (denies(m) && !m->deny_known)
+		find_denied(m);
 	if (space == TARGET_VIRT)
 		return memory_paging(m, vcpu, ret);
 	*ret = (struct paging){ .levels = 0 };
@@ -135,7 +196,7 @@ static int space_paging(struct memory *m, unsigned int vcpu, enum target_space s
 int memory_translate(struct memory *m, unsigned int vcpu, gva_t gva, struct paging_leaf *ret)
 {
 	struct paging paging;
-	int status = memory_paging(m, vcpu, &paging);
+	int status = space_paging(m, vcpu, TARGET_VIRT, &paging);
 
 	return status ? status : translate(m, &paging, gva.v, ret);
 }
@@ -219,7 +280,9 @@ int memory_read(struct memory *m, unsigned int vcpu, enum target_space space, ui
 		if (status)
 			break;
 		run = run_length(m, &paging, addr + done, &leaf, len - done);
-		n = read_run(m, leaf.gpa, leaf.encrypted, (uint8_t *)buf + done, run);
+		n = allowed_part(m, leaf.gpa, run);
+		if (n > 0)
+			n = read_run(m, leaf.gpa, leaf.encrypted, (uint8_t *)buf + done, (size_t)n);
 		if (n < 0)
 			status = n;
 		else
@@ -228,6 +291,27 @@ int memory_read(struct memory *m, unsigned int vcpu, enum target_space space, ui
 			break;
 	}
 	return done ? (int)done : status;
+}
+
+int memory_allowed(struct memory *m, unsigned int vcpu, enum target_space space, uint64_t addr,
+		   size_t len)
+{
+	struct paging paging;
+	size_t done, part;
+	int status;
+
+	if (!denies(m))
+		return 0;
+	status = space_paging(m, vcpu, space, &paging);
+	for (done = 0; status >= 0 && done < len; done += part) {
+		struct paging_leaf leaf;
+
+		part = min_size(page_left(addr + done), len - done);
+		status = translate(m, &paging, addr + done, &leaf);
+		if (!status)
+			status = allowed_part(m, leaf.gpa, part);
+	}
+	return status < 0 ? status : 0;
 }
 
 /* --- writing --- */
@@ -254,11 +338,13 @@ static int check_range(struct memory *m, const struct paging *paging, uint64_t a
 		const uint8_t *page;
 		int status = translate(m, paging, addr + done, &leaf);
 
+		part = min_size(page_left(addr + done), len - done);
 		if (!status)
+			status = allowed_part(m, leaf.gpa, part);
+		if (status > 0)
 			status = pages_get(m->pages, leaf.gpa, leaf.encrypted, 0, &page, &m->err);
 		if (status)
 			return status;
-		part = min_size(page_left(addr + done), len - done);
 	}
 	return 0;
 }
@@ -290,7 +376,7 @@ int memory_region(struct memory *m, unsigned int vcpu, uint64_t addr, struct tar
 {
 	struct paging paging;
 	struct paging_leaf leaf = { 0 };
-	int status = memory_paging(m, vcpu, &paging);
+	int status = space_paging(m, vcpu, TARGET_VIRT, &paging);
 
 	if (status)
 		return status;

@@ -3,13 +3,15 @@
  * The memory of an encrypted guest as a debugger wants it: by virtual address through the guest's
  * own page tables or by physical address, private pages decrypted, shared ones raw, each at most
  * once a stop. Where page tables start comes from a vCPU's registers when the host can see them,
- * else from the kernel that was found in RAM. Does not know how the guest is run.
+ * else from the kernel that was found in RAM. What a policy denies is out of reach by any address,
+ * as page table too. Does not know how the guest is run.
  */
 #ifndef HOST_TARGET_MEMORY_H
 #define HOST_TARGET_MEMORY_H
 
 #include "host/journal.h"
 #include "host/sev/kernel.h"
+#include "protocol/deny.h"
 #include "protocol/target.h"
 
 struct memory {
@@ -20,6 +22,12 @@ struct memory {
 	struct target *cpu;   /* its registers hold CR3 and CR4; NULL: kernel.paging for all */
 	struct kernel kernel; /* text 0: not found (yet) */
 	struct err err;	      /* of the last failure, for struct target's explain */
+	/* The owner may set it; NULL, or one without `deny mem`: everything is allowed. */
+	const struct policy *policy;
+	/* private: what the policy denies at this stop, found out at the first access */
+	bool deny_known;
+	struct deny deny;
+	int table_status; /* of the last page table read */
 };
 
 int memory_init(struct memory *m, struct vm *vm, struct psp *psp, struct journal *journal,
@@ -33,6 +41,13 @@ int memory_region(struct memory *m, unsigned int vcpu, uint64_t addr,
 		  struct target_region *ret) MUST_USE;
 int memory_write(struct memory *m, unsigned int vcpu, enum target_space space, uint64_t addr,
 		 const void *buf, size_t len) MUST_USE;
+
+/*
+ * Whether the policy allows all of [@addr, @addr + @len): 0, ST_POLICY, or why that cannot be told.
+ * Costs nothing when it denies nothing.
+ */
+int memory_allowed(struct memory *m, unsigned int vcpu, enum target_space space, uint64_t addr,
+		   size_t len) MUST_USE;
 
 /* The page that holds @gva as seen by @vcpu. ST_FAULT: not mapped. */
 int memory_translate(struct memory *m, unsigned int vcpu, gva_t gva,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "protocol/monitor.h"
+#include "protocol/rsp_server.h"
 
 enum {
 	MONITOR_LINE_MAX = 256, /* of output */
@@ -118,15 +119,18 @@ static void show_help(struct memory *m, unsigned int vcpu, const char *args, str
 
 static const struct monitor_row {
 	const char *name;
+	bool reads; /* takes the right to read memory */
 	void (*run)(struct memory *m, unsigned int vcpu, const char *args, struct buf *out);
 	const char *help;
 } commands[] = {
-	{ "help", show_help, "help                    this list" },
-	{ "policy", show_policy, "policy                  the guest's launch policy, bit by bit" },
-	{ "stats", show_stats, "stats                   PSP commands, page cache, bytes" },
-	{ "translate", translate,
+	{ "help", false, show_help, "help                    this list" },
+	{ "policy", false, show_policy,
+	  "policy                  the guest's launch policy, bit by bit" },
+	{ "stats", false, show_stats, "stats                   PSP commands, page cache, bytes" },
+	{ "translate", true, translate,
 	  "translate ADDRESS       virtual to physical, private or shared" },
-	{ "regions", show_regions, "regions [ADDRESS]       what is mapped, from ADDRESS on" },
+	{ "regions", true, show_regions,
+	  "regions [ADDRESS]       what is mapped, from ADDRESS on" },
 };
 
 static void show_help(struct memory *m, unsigned int vcpu, const char *args, struct buf *out)
@@ -153,7 +157,8 @@ int monitor_command(struct target *t, struct memory *m, unsigned int vcpu, const
 	for (i = 0; i < ARRAY_LEN(commands); i++) {
 		if (!monitor_word(&line, commands[i].name))
 			continue;
-		commands[i].run(m, vcpu, line, out);
+		if (!commands[i].reads || monitor_may(t, RSP_RIGHT_READ_MEM, out))
+			commands[i].run(m, vcpu, line, out);
 		return 0;
 	}
 	print(out, "no such command; these exist:\n");

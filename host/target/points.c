@@ -218,6 +218,9 @@ int points_insert(struct points *points, unsigned int vcpu, enum target_point ty
 			       "x86 has no read-only watchpoints: use awatch");
 	if (find(points, type, addr, len))
 		return 0;
+	status = memory_allowed(points->memory, vcpu, TARGET_VIRT, addr, len);
+	if (status)
+		return status;
 	p = find_free(points);
 	if (!p)
 		return err_set(&points->memory->err, ST_NOSPC, "%d breakpoints are set already",

@@ -212,6 +212,7 @@ static int psp_create(const struct backend_config *config, struct target **ret, 
 	p->target.va_bits = 48;
 	p->vmcoreinfo = config->vmcoreinfo;
 	status = memory_init(&p->memory, config->vm, config->psp, config->journal, err);
+	p->memory.policy = config->policy;
 	if (!status && p->vmcoreinfo)
 		status = find_kernel(p, err);
 	if (status) {

@@ -15,8 +15,9 @@ struct backend_config {
 	struct vm *vm;	 /* NULL only with a stub */
 	struct psp *psp; /* NULL only with a stub: the host cannot look into the guest */
 	struct journal *journal;
-	const char *stub;    /* where the stub in the guest is (chan_connect_stub); NULL: none */
-	uint64_t vmcoreinfo; /* where the user says VMCOREINFO is; 0: search */
+	const char *stub; /* where the stub in the guest is (chan_connect_stub); NULL: none */
+	const struct policy *policy; /* whose denied memory is kept out of reach; NULL: none */
+	uint64_t vmcoreinfo;	     /* where the user says VMCOREINFO is; 0: search */
 };
 
 struct backend {

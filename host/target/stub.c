@@ -70,13 +70,28 @@ static bool by_psp(const struct stub_target *s, enum target_space space, uint64_
 	return true;
 }
 
+/*
+ * The agent's policy; the stub enforces its own. Without the PSP nobody here can tell whose page an
+ * address leads to: stub_create refuses policies that deny memory then.
+ */
+static int allowed(struct stub_target *s, unsigned int vcpu, enum target_space space, uint64_t addr,
+		   size_t len)
+{
+	return s->memory.psp ? memory_allowed(&s->memory, vcpu, space, addr, len) : 0;
+}
+
 static int stub_read(struct target *t, unsigned int vcpu, enum target_space space, uint64_t addr,
 		     void *buf, size_t len)
 {
 	struct stub_target *s = to_stub(t);
 
+	int status;
+
 	if (by_psp(s, space, addr, len))
 		return memory_read(&s->memory, vcpu, space, addr, buf, len);
+	status = allowed(s, vcpu, space, addr, len);
+	if (status)
+		return status;
 	return cpu_status(s, s->cpu->ops->mem->read(s->cpu, vcpu, space, addr, buf, len));
 }
 
@@ -94,9 +109,13 @@ static int stub_write(struct target *t, unsigned int vcpu, enum target_space spa
 		      const void *buf, size_t len)
 {
 	struct stub_target *s = to_stub(t);
+	int status;
 
 	if (by_psp(s, space, addr, len))
 		return memory_write(&s->memory, vcpu, space, addr, buf, len);
+	status = allowed(s, vcpu, space, addr, len);
+	if (status)
+		return status;
 	forget_pages(s);
 	return cpu_status(s, s->cpu->ops->memw->write(s->cpu, vcpu, space, addr, buf, len));
 }
@@ -190,6 +209,9 @@ static int stub_insert(struct target *t, enum target_point type, uint64_t addr, 
 
 	if (type == TARGET_POINT_SW && s->int3s == STUB_INT3S_MAX)
 		return err_set(&s->memory.err, ST_NOSPC, "too many breakpoints");
+	status = allowed(s, 0, TARGET_VIRT, addr, len);
+	if (status)
+		return status;
 	status = cpu_status(s, s->cpu->ops->points->insert(s->cpu, type, addr, len));
 	if (!status && type == TARGET_POINT_SW)
 		note_int3(s, addr, true);
@@ -282,9 +304,14 @@ static void stub_destroy(struct target *t)
 
 static int stub_create(const struct backend_config *config, struct target **ret, struct err *err)
 {
-	struct stub_target *s = calloc(1, sizeof(*s));
+	struct stub_target *s;
 	int status = 0;
 
+	if (!config->psp && config->policy && deny_wanted(config->policy))
+		return err_set(err, ST_UNSUPPORTED,
+			       "`deny mem` is kept by the stub's own policy here: the host cannot "
+			       "look into the guest's page tables");
+	s = calloc(1, sizeof(*s));
 	if (!s)
 		return err_set(err, ST_NOMEM, "out of memory");
 	s->target.ops = &stub_ops;
@@ -294,6 +321,7 @@ static int stub_create(const struct backend_config *config, struct target **ret,
 	s->qmp = config->vm ? config->vm->qmp : NULL;
 	if (config->psp)
 		status = memory_init(&s->memory, config->vm, config->psp, config->journal, err);
+	s->memory.policy = config->policy;
 	if (status) {
 		free(s);
 		return status;

@@ -7,7 +7,7 @@
 #include "stub/baremetal/machine.h"
 
 enum {
-	IDLE_MS = 60000,
+	IDLE_S = 60,
 	STUB_MEMORY = 0x80000,
 	PIC1_DATA = 0x21,
 	PIC2_DATA = 0xa1,
@@ -35,11 +35,13 @@ static void cpu_go(unsigned int cpu)
 
 static void start_first(uint64_t start_info)
 {
-	static const struct stub_config config = {
+	static const struct policy policy = {
 		.rights = RSP_RIGHT_ALL,
-		.idle_ms = IDLE_MS,
-		.stop_when_fatal = true,
+		.idle_s = IDLE_S,
+		.on_panic = POLICY_PANIC_STOP,
+		.channel = POLICY_CHANNEL_PLAIN,
 	};
+	static const struct stub_config config = { .policy = &policy };
 	struct port *port;
 	unsigned int count;
 
@@ -51,7 +53,7 @@ static void start_first(uint64_t start_info)
 	if (!port)
 		fail("neither ivshmem-plain nor COM2: no link to a debugger");
 	count = cpu_start_others();
-	if (stub_memory(count) > sizeof(stub_mem))
+	if (stub_memory(count, false) > sizeof(stub_mem))
 		fail("too little memory for the stub");
 	stub_init(&stub, port, &config, stub_mem);
 	console_text("bare: ready, CPUs: ");

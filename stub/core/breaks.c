@@ -101,6 +101,8 @@ static int prepare(struct stub *s, uint64_t addr, struct stub_point *ret)
 	if (regs && is_patch_nop(s, regs, addr))
 		ret->skip = sizeof(patch_nop);
 	status = regs ? guarded_text(s, regs, addr + ret->skip, &ret->gpa) : ST_FAULT;
+	if (status == ST_POLICY)
+		return status;
 	if (!status)
 		status = s->port->ops->text_check(s->port, addr, &why);
 	if (!status && ret->skip)
@@ -182,6 +184,8 @@ static int insert_hw(struct stub *s, const struct port_hw *want)
 		return ST_UNSUPPORTED;
 	if ((want->len & (want->len - 1)) || want->len > 8 || want->addr % want->len)
 		return local_fail(s, ST_INVAL, "watch 1, 2, 4 or 8 bytes at an aligned address");
+	if (guarded_denied(s, stop_regs(s), want->addr))
+		return ST_POLICY;
 	for (i = 0; i < TARGET_HW_POINTS; i++)
 		if (same(&s->hw[i], want->type, want->addr, want->len))
 			return 0;

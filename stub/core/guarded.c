@@ -2,14 +2,15 @@
 /*
  * Guest memory through page tables that are walked here, page by page: nothing is ever touched
  * through a virtual address, so nothing can fault, and device memory is never reached, because
- * the port gives RAM only. Planted int3 bytes are invisible.
+ * the port gives RAM only. Planted int3 bytes are invisible, and what the policy denies is out of
+ * reach by any address, as page table too.
  */
 #include "protocol/paging.h"
 #include "stub_internal.h"
 
 enum { REGION_LEAVES = 4096 };
 
-static int table_entry(void *arg, gpa_t at, uint64_t *ret)
+static int any_entry(void *arg, gpa_t at, uint64_t *ret)
 {
 	struct stub *s = arg;
 	uint8_t raw[sizeof(*ret)];
@@ -20,10 +21,33 @@ static int table_entry(void *arg, gpa_t at, uint64_t *ret)
 	return status;
 }
 
+/* Within a page. */
+static int check(struct stub *s, uint64_t gpa, size_t len)
+{
+	return deny_allowed(&s->deny, gpa, len) == len
+		       ? 0
+		       : local_fail(s, ST_POLICY, "the guest's policy denies this memory");
+}
+
+static int table_entry(void *arg, gpa_t at, uint64_t *ret)
+{
+	int status = check(arg, at.v, sizeof(*ret));
+
+	return status ? status : any_entry(arg, at, ret);
+}
+
 static struct paging tables(const struct stub *s, const struct x86_64_regs *regs)
 {
 	return paging_from_cr(x86_64_get(regs, X86_64_cr3), x86_64_get(regs, X86_64_cr4),
 			      s->config.cbit);
+}
+
+void guarded_refresh(struct stub *s, const struct x86_64_regs *regs)
+{
+	struct paging paging = tables(s, regs);
+
+	if (deny_wanted(s->config.policy))
+		deny_refresh(&s->deny, s->config.policy, &paging, any_entry, s);
 }
 
 /* The physical address of @addr and how many bytes from there are in the same page of RAM. */
@@ -58,13 +82,17 @@ int guarded_read(struct stub *s, const struct x86_64_regs *regs, enum target_spa
 
 		status = resolve(s, regs, space, addr + done, &leaf);
 		if (!status)
+			status = check(s, leaf.gpa.v, n);
+		if (!status)
 			status = s->port->ops->phys_read(s->port, leaf.gpa.v, to, n);
 		if (status)
 			break;
 		breaks_hide(s, leaf.gpa.v, to, n);
 		done += n;
 	}
-	return done || !len ? (int)done : ST_FAULT;
+	if (done || !len)
+		return (int)done;
+	return status == ST_POLICY ? status : ST_FAULT;
 }
 
 /* Every page is looked at before the first is written: all or nothing. */
@@ -80,9 +108,11 @@ static int writable(struct stub *s, const struct x86_64_regs *regs, enum target_
 		n = page_part(addr + done, len - done);
 		status = resolve(s, regs, space, addr + done, &leaf);
 		if (!status)
+			status = check(s, leaf.gpa.v, n);
+		if (!status)
 			status = s->port->ops->phys_read(s->port, leaf.gpa.v, &byte, 1);
 	}
-	return status ? ST_FAULT : 0;
+	return status && status != ST_POLICY ? ST_FAULT : status;
 }
 
 /* Read-only mappings are written as well, as debuggers expect of code. */
@@ -128,6 +158,13 @@ int guarded_region(struct stub *s, const struct x86_64_regs *regs, uint64_t addr
 	return 0;
 }
 
+bool guarded_denied(struct stub *s, const struct x86_64_regs *regs, uint64_t addr)
+{
+	struct paging_leaf leaf;
+
+	return regs && !resolve(s, regs, TARGET_VIRT, addr, &leaf) && check(s, leaf.gpa.v, 1);
+}
+
 int guarded_text(struct stub *s, const struct x86_64_regs *regs, uint64_t addr, uint64_t *gpa)
 {
 	struct paging_leaf leaf;
@@ -136,5 +173,5 @@ int guarded_text(struct stub *s, const struct x86_64_regs *regs, uint64_t addr, 
 	if (status || !leaf.exec || leaf.user)
 		return ST_FAULT;
 	*gpa = leaf.gpa.v;
-	return 0;
+	return check(s, leaf.gpa.v, 1);
 }

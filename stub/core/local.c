@@ -201,8 +201,8 @@ static void show_status(struct stub *s, struct buf *out)
 		buf_put_text(out, ")");
 	}
 	buf_put_text(out, "\nidle timeout ");
-	buf_put_decimal(out, s->config.idle_ms / 1000);
-	buf_put_text(out, " s\n");
+	buf_put_decimal(out, s->config.policy->idle_s);
+	buf_put_text(out, s->config.seal ? " s\nchannel sealed\n" : " s\nchannel plain\n");
 }
 
 static void show_cpus(struct stub *s, struct buf *out)
@@ -216,7 +216,7 @@ static void show_cpus(struct stub *s, struct buf *out)
 		if (local_name(&s->target, i, name, sizeof(name)))
 			continue;
 		buf_put_text(out, name);
-		if (regs) {
+		if (regs && s->target.rights & RSP_RIGHT_READ_REG) {
 			buf_put_text(out, " rip 0x");
 			buf_put_hex(out, x86_64_get(regs, X86_64_rip));
 		}

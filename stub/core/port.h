@@ -43,6 +43,12 @@ struct port_ops {
 	/* The core has ended the session itself: idle, or the debugger has detached. */
 	void (*hang_up)(struct port *p);
 
+	/*
+	 * 32 random bytes that nobody else gets, for a sealed link; false: none left for the
+	 * moment. NULL: no sealed links here.
+	 */
+	bool (*random)(struct port *p, uint8_t *ret);
+
 	/* --- time --- */
 	uint64_t (*now_ms)(struct port *p); /* monotonic */
 	void (*relax)(struct port *p);	    /* inside waiting loops: PAUSE */

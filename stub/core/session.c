@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * One debugger at a time: sessions begin and end with the link's session number, a session whose
- * link shows no life for the policy's idle time is over. Moves bytes between the link and
- * rsp_server; knows nothing about CPUs and traps.
+ * link shows no life for the policy's idle time is over. With a sealed link a handshake comes
+ * first, while the machine runs. Knows nothing about CPUs and traps.
  */
+#include "protocol/age.h"
 #include "stub_internal.h"
 
-enum { LAST_WORDS_MS = 1000 };
+enum { LAST_WORDS_MS = 1000, LOG_BYTES = 160 };
 
-static const char *const attached = "debugger attached, machine stopped";
 static const char *const detached = "debugger detached, machine runs";
 static const char *const closed = "debugger gone, machine runs";
 static const char *const lifted = "breakpoint taken out: the stub itself runs there";
 static const char *const silent = "link silent for the idle time, machine runs";
+static const char *const forged = "sealed link broken (forged or damaged), machine runs";
+static const char *const no_answer = "debugger refused: the handshake took too long";
 
 uint32_t session_number(struct stub *s)
 {
@@ -23,7 +25,7 @@ uint32_t session_number(struct stub *s)
 	return s->ended ? 0 : number;
 }
 
-bool session_lost(struct stub *s)
+static bool lost(struct stub *s)
 {
 	uint32_t beat = s->port->ops->beat(s->port);
 	uint64_t now = s->port->ops->now_ms(s->port);
@@ -32,7 +34,7 @@ bool session_lost(struct stub *s)
 		s->beat = beat;
 		s->beat_ms = now;
 	}
-	return s->config.idle_ms && now - s->beat_ms > s->config.idle_ms;
+	return s->config.policy->idle_s && now - s->beat_ms > s->config.policy->idle_s * 1000ull;
 }
 
 static void let_all_go(struct stub *s)
@@ -44,26 +46,79 @@ static void let_all_go(struct stub *s)
 	s->resumed = true;
 }
 
+/* "debugger WHO WHAT: WHY", as much of it as is known. */
+static void tell(struct stub *s, const char *what, const char *why)
+{
+	char text[LOG_BYTES], key[AGE_RECIPIENT_CHARS + 1];
+	struct buf b;
+
+	buf_init(&b, text, sizeof(text) - 1);
+	buf_put_text(&b, "debugger ");
+	if (s->config.seal && s->link.peer_known) {
+		age_recipient_format(s->link.peer, key);
+		buf_put_text(&b, key);
+		buf_put_char(&b, ' ');
+	}
+	buf_put_text(&b, what);
+	if (why[0])
+		buf_put_text(&b, ": ");
+	buf_put_text(&b, why);
+	*b.pos = '\0';
+	s->port->ops->log(s->port, text);
+}
+
 static void begin(struct stub *s, uint32_t number)
 {
 	s->session = number;
 	s->beat = s->port->ops->beat(s->port);
 	s->beat_ms = s->port->ops->now_ms(s->port);
-	s->in_len = 0;
 	s->stop_pending = false;
-	rsp_server_init(&s->server, &s->target, s->config.rights, s->server_mem, STUB_PACKET_BYTES,
-			&s->stop);
-	s->port->ops->log(s->port, attached);
+	rsp_server_init(&s->server, &s->target, s->config.policy->rights, s->server_mem,
+			STUB_PACKET_BYTES, &s->stop);
+	tell(s, "attached, machine stopped", "");
+}
+
+static void hang_up(struct stub *s, uint32_t number)
+{
+	wire_end(s);
+	s->greeted = 0;
+	s->ended = number;
+	s->port->ops->hang_up(s->port);
 }
 
 void session_end(struct stub *s, const char *why)
 {
+	uint32_t number = s->session;
+
 	breaks_clear(s);
-	s->ended = s->session;
 	s->session = 0;
 	s->break_wanted = false;
-	s->port->ops->hang_up(s->port);
+	hang_up(s, number);
 	s->port->ops->log(s->port, why);
+}
+
+bool session_greet(struct stub *s, uint32_t number)
+{
+	uint64_t now = s->port->ops->now_ms(s->port);
+
+	if (s->greeted != number) {
+		s->greeted = number;
+		s->greeted_ms = now;
+		wire_begin(s);
+	}
+	if (wire_state(s) == LINK_OPEN)
+		return true;
+	wire_move(s);
+	if (wire_state(s) == LINK_OPEN)
+		return true;
+	if (wire_state(s) != LINK_HANDSHAKE && wire_flushed(s)) {
+		tell(s, "refused", s->link.why);
+		hang_up(s, number);
+	} else if (now - s->greeted_ms > STUB_GREETING_MS) {
+		s->port->ops->log(s->port, no_answer);
+		hang_up(s, number);
+	}
+	return false;
 }
 
 /* Sends what the link takes; true when everything is out. */
@@ -73,28 +128,27 @@ static bool flush(struct stub *s)
 	size_t len, n;
 
 	while ((len = rsp_server_output(&s->server, &out)) != 0) {
-		n = s->port->ops->send(s->port, out, len);
+		n = wire_send(s, out, len);
 		if (!n)
 			return false;
 		rsp_server_sent(&s->server, n);
 	}
-	return true;
+	return wire_flushed(s);
 }
 
 static void receive(struct stub *s)
 {
-	size_t used;
+	const uint8_t *data;
+	size_t len = wire_peek(s, &data);
 
-	s->in_len += s->port->ops->recv(s->port, s->in + s->in_len, sizeof(s->in) - s->in_len);
-	used = rsp_server_input(&s->server, s->in, s->in_len);
-	s->in_len -= used;
-	memmove(s->in, s->in + used, s->in_len);
+	wire_used(s, rsp_server_input(&s->server, data, len));
 }
 
-void session_listen(struct stub *s)
+bool session_listen(struct stub *s)
 {
 	(void)flush(s);
 	receive(s);
+	return s->break_wanted || wire_state(s) != LINK_OPEN || lost(s);
 }
 
 /* The reply to the last request, as long as anybody takes it. */
@@ -113,10 +167,13 @@ static bool follow(struct stub *s)
 
 	if (s->session && number != s->session)
 		session_end(s, closed);
-	if (s->session && session_lost(s))
+	if (s->session && lost(s))
 		session_end(s, silent);
-	if (!s->session && session_number(s))
-		begin(s, session_number(s));
+	if (s->session && wire_state(s) != LINK_OPEN)
+		session_end(s, forged);
+	number = session_number(s);
+	if (!s->session && number && session_greet(s, number))
+		begin(s, number);
 	return s->session;
 }
 
@@ -133,7 +190,7 @@ static void wait_for_debugger(struct stub *s)
 /* A range of steps may never end, and nobody else listens meanwhile: an interrupt ends it. */
 static void tell_stop(struct stub *s)
 {
-	session_listen(s);
+	(void)session_listen(s);
 	if (s->break_wanted && s->stop.kind == TARGET_STOP_STEP)
 		s->stop = (struct target_stop){ .signal = TARGET_SIGINT, .vcpu = s->stop.vcpu };
 	s->break_wanted = false;

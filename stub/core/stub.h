@@ -11,6 +11,8 @@
 #ifndef STUB_CORE_STUB_H
 #define STUB_CORE_STUB_H
 
+#include "protocol/deny.h"
+#include "protocol/link.h"
 #include "protocol/rsp_server.h"
 #include "stub/core/port.h"
 
@@ -20,6 +22,7 @@ enum stub_limits {
 	STUB_ROUND_UP_MS = 1000,	  /* how long CPUs may take to answer an NMI */
 	STUB_STEP_MS = 100, /* then the others run: the instruction may be waiting for one */
 	STUB_WHY_BYTES = 160,
+	STUB_GREETING_MS = 10000, /* how long a handshake may take */
 	STUB_INPUT_BYTES = 4096,
 };
 
@@ -81,11 +84,16 @@ struct stub_step {
 	uint8_t kind; /* enum insn_kind of what is stepped */
 };
 
+/* What makes the stub one end of a sealed link; see struct link_config. */
+struct stub_seal {
+	const struct noise_crypto *crypto;
+	uint8_t secret[NOISE_KEY], public[NOISE_KEY], policy_hash[NOISE_KEY];
+};
+
 struct stub_config {
-	unsigned int rights;	      /* enum rsp_right */
-	unsigned int idle_ms;	      /* without a beat for so long, the link is lost; 0: never */
-	bool stop_when_fatal;	      /* oops and panic stop the machine, debugger or not */
-	unsigned int fatal_wait_ms;   /* and wait so long for one; 0: for ever */
+	const struct policy *policy;  /* the guest's owner's will */
+	const struct stub_seal *seal; /* with `channel sealed`, else NULL */
+	unsigned int fatal_wait_ms;   /* how long an oops waits for a debugger; 0: for ever */
 	bool avx;		      /* the port supplies ymm0h-ymm15h */
 	unsigned int cbit;	      /* position of the C-bit in page tables, 0: none */
 	uint64_t text_seg, text_link; /* see struct target */
@@ -99,6 +107,14 @@ struct stub {
 	uint32_t owner;	  /* who owns the stub: enum stub_owner; 0: nobody, the machine runs */
 	uint32_t session; /* being served; 0: none */
 	uint32_t ended;	  /* number of the session that we ended last */
+	uint32_t greeted; /* number of the session that `link` is for */
+	uint64_t greeted_ms;
+	struct link link; /* of a sealed session */
+	struct link_config link_config;
+	void *link_mem;
+	const void *evidence; /* stub_set_evidence */
+	size_t evidence_len;
+	struct deny deny;
 	uint32_t beat;
 	uint64_t beat_ms;  /* when it changed last */
 	bool break_wanted; /* the debugger has interrupted the running machine */
@@ -118,10 +134,13 @@ struct stub {
 	void *server_mem;
 };
 
-/* Bytes of memory that stub_init needs for @cpus CPUs. */
-size_t stub_memory(unsigned int cpus);
+/* Bytes of memory that stub_init needs for @cpus CPUs; @sealed: with config->seal. */
+size_t stub_memory(unsigned int cpus, bool sealed);
 
-/* @mem: stub_memory() zeroed bytes, 8-byte aligned, living as long as the stub. */
+/*
+ * @mem: stub_memory() zeroed bytes, 8-byte aligned. They and what @config points to live as long as
+ * the stub.
+ */
 void stub_init(struct stub *s, struct port *port, const struct stub_config *config, void *mem);
 
 /*
@@ -143,6 +162,13 @@ bool stub_lift(struct stub *s, uint64_t pc) MUST_USE;
  * machine; the caller lets some CPU trap with STUB_BREAK.
  */
 bool stub_poll(struct stub *s) MUST_USE;
+
+/*
+ * What sealed links show to debuggers from now on, so that they know whom they talk to: @len bytes,
+ * LINK_EVIDENCE_MAX at most, that live until it is called again and has returned true. False:
+ * somebody is just being greeted. Not for handlers.
+ */
+bool stub_set_evidence(struct stub *s, const void *evidence, size_t len) MUST_USE;
 
 /* Before the port goes away, in no trap: ends the session and takes every int3 out. */
 void stub_shutdown(struct stub *s);

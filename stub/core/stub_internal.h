@@ -71,11 +71,30 @@ static inline void stub_let_out(struct stub_cpu *c)
 void session_serve(struct stub *s);
 /* The number of the session on the link, 0: none. */
 uint32_t session_number(struct stub *s);
-/* Takes in what the debugger says to a running machine. */
-void session_listen(struct stub *s);
-bool session_lost(struct stub *s);
+/* Takes in what the debugger says to a running machine; true: it has to be stopped for that. */
+bool session_listen(struct stub *s);
+/*
+ * Somebody has called who may not be who he should be. True: come in (at once, on a plain link);
+ * false: not yet, or never.
+ */
+bool session_greet(struct stub *s, uint32_t number);
 /* Everything as it was before the session. */
 void session_end(struct stub *s, const char *why);
+
+/* --- wire.c: the RSP stream's bytes between link and server, sealed or as they are --- */
+
+void wire_begin(struct stub *s);
+/* Moves what the link takes and gives; sealed: the handshake as well. */
+void wire_move(struct stub *s);
+enum link_state wire_state(const struct stub *s); /* plain: LINK_OPEN */
+/* Bytes from the debugger, which stay until wire_used. */
+size_t wire_peek(struct stub *s, const uint8_t **ret);
+void wire_used(struct stub *s, size_t len);
+/* How many of the bytes went, or are kept to go. */
+size_t wire_send(struct stub *s, const uint8_t *data, size_t len);
+/* Whether nothing is kept any more. */
+bool wire_flushed(struct stub *s);
+void wire_end(struct stub *s);
 
 /* --- guarded.c: as target_mem_ops say; with and without what the debugger must not see --- */
 
@@ -85,7 +104,14 @@ int guarded_write(struct stub *s, const struct x86_64_regs *regs, enum target_sp
 		  uint64_t addr, const void *buf, size_t len);
 int guarded_region(struct stub *s, const struct x86_64_regs *regs, uint64_t addr,
 		   struct target_region *ret);
-/* Where code at @addr lies; ST_FAULT for what is not executable kernel memory. */
+/* At a stop: finds the pages that the policy denies. @regs: of a CPU in kernel mode. */
+void guarded_refresh(struct stub *s, const struct x86_64_regs *regs);
+/* Whether the policy denies the page at @addr; local_fail has been told. */
+bool guarded_denied(struct stub *s, const struct x86_64_regs *regs, uint64_t addr);
+/*
+ * Where code at @addr lies; ST_FAULT for what is not executable kernel memory, ST_POLICY for what
+ * is denied.
+ */
 int guarded_text(struct stub *s, const struct x86_64_regs *regs, uint64_t addr, uint64_t *gpa);
 
 /* --- breaks.c --- */

@@ -100,7 +100,9 @@ static enum arrival classify(struct stub *s, unsigned int cpu, const struct stub
 	case STUB_FATAL:
 		stop->signal = trap->signal;
 		stop->text = trap->text;
-		return s->session || s->config.stop_when_fatal ? ARRIVAL_ONCE : ARRIVAL_FOREIGN;
+		return s->session || s->config.policy->on_panic != POLICY_PANIC_IGNORE
+			       ? ARRIVAL_ONCE
+			       : ARRIVAL_FOREIGN;
 	default:
 		return ARRIVAL_FOREIGN;
 	}
@@ -241,6 +243,24 @@ static void go_run(struct stub *s, unsigned int self)
 		hold(s, self, s->cpu[self].regs);
 }
 
+/*
+ * The tables that a CPU uses in user mode may lack the kernel (page table isolation). Each session
+ * begins in kernel mode, in the code of the port: something is known in any case.
+ */
+static void refresh(struct stub *s, unsigned int self)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->cpus; i++) {
+		const struct x86_64_regs *regs = stub_regs(s, (self + i) % s->cpus);
+
+		if (!regs || stub_user_mode(regs))
+			continue;
+		guarded_refresh(s, regs);
+		return;
+	}
+}
+
 static void own(struct stub *s, unsigned int cpu, struct x86_64_regs *regs,
 		const struct target_stop *stop)
 {
@@ -254,6 +274,7 @@ static void own(struct stub *s, unsigned int cpu, struct x86_64_regs *regs,
 	s->break_wanted = false;
 	s->stop = *stop;
 	s->port->ops->stopped(s->port);
+	refresh(s, cpu);
 	do {
 		s->stop_pending = true;
 		session_serve(s);

@@ -223,7 +223,8 @@ static int on_unknown_nmi(unsigned int type, struct pt_regs *regs)
 		c->spare--;
 		return NMI_HANDLED;
 	}
-	return READ_ONCE(linux_stub->session) ? NMI_HANDLED : NMI_DONE;
+	return READ_ONCE(linux_stub->session) || READ_ONCE(linux_stub->greeted) ? NMI_HANDLED
+										: NMI_DONE;
 }
 
 /* That they take long is no news: the kernel only tells of a new maximum (nmi_check_duration). */

@@ -8,7 +8,7 @@
 
 #include "stub/linux/module.h"
 
-enum { LINES = 16, LINE_BYTES = 96 };
+enum { LINES = 16, LINE_BYTES = 160 };
 
 static struct {
 	char text[LINES][LINE_BYTES];

@@ -17,8 +17,9 @@
 #include "stub/linux/compat.h"
 #include "stub/linux/module.h"
 
-static char *policy = "";
-module_param(policy, charp, 0444);
+/* Not a charp, which ends at 1024 characters (kernel/params.c, param_set_charp). */
+static char policy[POLICY_BYTES_MAX + 1];
+module_param_string(policy, policy, sizeof(policy), 0444);
 MODULE_PARM_DESC(policy, "the guest owner's policy, lines or parts between semicolons (required)");
 
 static unsigned int serial;
@@ -28,6 +29,7 @@ MODULE_PARM_DESC(serial, "I/O port of a 16550 UART to use, such as 0x2f8; else t
 enum {
 	POLL_IDLE_US = 50000,
 	POLL_SESSION_US = 10000,
+	RIGHTS_BYTES = 128,
 	TEXT_LINK_LOW = 0x81000000, /* __START_KERNEL_map + LOAD_PHYSICAL_ADDR, low half */
 };
 
@@ -81,6 +83,7 @@ static struct port_ops ops = {
 	.send = chan_send,
 	.beat = chan_beat,
 	.hang_up = chan_hang_up,
+	.random = seal_random,
 	.now_ms = clock_now_ms,
 	.relax = port_relax,
 	.cpu_count = port_cpu_count,
@@ -121,7 +124,7 @@ void main_nap(unsigned int us)
 /* Without a link there is nothing to do, and it is done without waking up. */
 static void rest(void)
 {
-	if (READ_ONCE(linux_stub->session)) {
+	if (READ_ONCE(linux_stub->session) || READ_ONCE(linux_stub->greeted)) {
 		main_nap(POLL_SESSION_US);
 		return;
 	}
@@ -149,6 +152,7 @@ static int listen(void *unused)
 			hw_release();
 		watchdogs_tick(false);
 		log_flush();
+		seal_refill();
 		rest();
 	}
 	return 0;
@@ -158,21 +162,23 @@ static int listen(void *unused)
 
 static int read_policy(struct stub_config *config)
 {
+	static struct policy wanted;
 	struct policy_error error;
-	struct policy wanted;
 
 	if (!policy[0]) {
 		pr_err("cvmdbg_stub: not loaded: there is no policy= of the guest's owner\n");
 		return -EINVAL;
 	}
 	if (policy_parse(policy, strlen(policy), &wanted, &error)) {
-		pr_err("cvmdbg_stub: not loaded: policy line %u: %s\n", error.line, error.why);
+		pr_err("cvmdbg_stub: not loaded: policy line %u, column %u: %s\n", error.line,
+		       error.column, error.why);
 		return -EINVAL;
 	}
-	config->rights = wanted.rights;
-	config->idle_ms = wanted.idle_s * 1000;
-	config->stop_when_fatal = wanted.on_panic != POLICY_PANIC_IGNORE;
-	return 0;
+	config->policy = &wanted;
+	if (wanted.channel == POLICY_CHANNEL_PLAIN)
+		return 0;
+	config->seal = seal_init(policy, strlen(policy));
+	return config->seal ? 0 : -EIO;
 }
 
 /* The kernel's load address from the note that it exports for crash dumps. */
@@ -205,7 +211,7 @@ static int create_stub(void)
 	config.text_link = 0xffffffff00000000 + TEXT_LINK_LOW;
 	config.text_seg = config.text_link + kernel_offset();
 	linux_stub = vzalloc(sizeof(*linux_stub));
-	stub_mem = vzalloc(stub_memory(nr_cpu_ids));
+	stub_mem = vzalloc(stub_memory(nr_cpu_ids, config.seal));
 	if (!linux_stub || !stub_mem)
 		return -ENOMEM;
 	if (!hw_init())
@@ -217,6 +223,7 @@ static int create_stub(void)
 
 static void free_stub(void)
 {
+	seal_wipe();
 	vfree(linux_stub);
 	vfree(stub_mem);
 }
@@ -250,6 +257,21 @@ static void stop_stub(void)
 	log_flush();
 }
 
+static void __init show_policy(const struct policy *p)
+{
+	char text[RIGHTS_BYTES];
+	struct buf b;
+
+	buf_init(&b, text, sizeof(text) - 1);
+	policy_put_rights(p->rights, &b);
+	*b.pos = '\0';
+	pr_info("cvmdbg_stub: loaded, allows %s; %s when the kernel dies\n", text,
+		p->on_panic == POLICY_PANIC_IGNORE ? "does not stop" : "stops");
+	if (p->channel == POLICY_CHANNEL_PLAIN)
+		pr_warn("cvmdbg_stub: channel plain: the host, and whoever it lets, can do all "
+			"that\n");
+}
+
 static int __init stub_module_init(void)
 {
 	int err;
@@ -271,17 +293,18 @@ static int __init stub_module_init(void)
 	err = create_thread();
 	if (err)
 		goto fatal;
-	err = chan_serial_init(serial);
+	err = seal_publish();
+	if (!err)
+		err = chan_serial_init(serial);
 	if (err)
 		goto stop;
 	err = serial ? 0 : chan_ring_init();
 	if (err)
 		goto stop;
-	pr_info("cvmdbg_stub: loaded, rights %#x, %s when the kernel dies\n",
-		linux_stub->config.rights,
-		linux_stub->config.stop_when_fatal ? "stops" : "does not stop");
+	show_policy(linux_stub->config.policy);
 	return 0;
 stop:
+	seal_hide();
 	chan_serial_exit();
 	stop_stub();
 fatal:
@@ -300,6 +323,7 @@ static void __exit stub_module_exit(void)
 	if (!serial)
 		chan_ring_exit();
 	chan_serial_exit();
+	seal_hide();
 	stop_stub();
 	fatal_exit();
 	entry_exit();

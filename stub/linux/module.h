@@ -136,6 +136,19 @@ void watchdogs_tick(bool last);
 
 bool tasks_monitor(struct port *p, unsigned int cpu, const char *line, struct buf *out);
 
+/* --- seal.c: this guest's end of a sealed link --- */
+
+/* Makes the key; NULL: the random generator has failed. */
+const struct stub_seal *seal_init(const char *policy, size_t len);
+/* Makes /dev/cvmdbg; nothing with a plain channel. */
+int seal_publish(void);
+void seal_hide(void);
+void seal_wipe(void);
+/* Handler: see struct port_ops. */
+bool seal_random(struct port *p, uint8_t *ret);
+/* Replaces the randomness that was used. */
+void seal_refill(void);
+
 /* --- clock.c --- */
 
 void clock_init(void);

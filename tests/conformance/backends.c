@@ -139,7 +139,8 @@ static const struct chan_ops toy_chan_ops = {
 
 static struct target *open_stub(struct conformance_machine *ret)
 {
-	static const struct stub_config config = { .rights = RSP_RIGHT_ALL };
+	static const struct policy policy = { .rights = RSP_RIGHT_ALL };
+	static const struct stub_config config = { .policy = &policy };
 	struct chan *chan = calloc(1, sizeof(*chan));
 	struct target *t;
 	struct err err = { .text = "" };

@@ -283,12 +283,27 @@ static void port_log(struct port *p, const char *text)
 	pthread_mutex_unlock(&m->lock);
 }
 
+/* Different each time; that nobody can guess it is not what tests are about. */
+static bool port_random(struct port *p, uint8_t *ret)
+{
+	struct stub_machine *m = to_machine(p);
+	static uint32_t count;
+	unsigned int i;
+
+	if (__atomic_load_n(&m->no_random, __ATOMIC_ACQUIRE))
+		return false;
+	for (i = 0; i < NOISE_KEY; i += 4)
+		put_le32(ret + i, __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED) * 2654435761u);
+	return true;
+}
+
 static const struct port_ops ops = {
 	.session = port_session,
 	.recv = port_recv,
 	.send = port_send,
 	.beat = port_beat,
 	.hang_up = port_hang_up,
+	.random = port_random,
 	.now_ms = port_now,
 	.relax = port_relax,
 	.cpu_count = port_count,
@@ -373,7 +388,7 @@ void stub_machine_start(struct stub_machine *m, const struct stub_config *config
 	unsigned int i;
 
 	/* Of exactly this size, so that a sanitizer sees an overrun. */
-	m->stub_mem = calloc(1, stub_memory(m->cpus));
+	m->stub_mem = calloc(1, stub_memory(m->cpus, config->seal));
 	if (!m->stub_mem)
 		abort();
 	stub_init(&m->stub, &m->port, config, m->stub_mem);

@@ -89,6 +89,7 @@ struct stub_machine {
 	uint32_t beat, quit, threads;
 	uint32_t stopped, resumed; /* how often */
 	uint64_t clock;		   /* now_ms */
+	uint32_t no_random;	   /* the environment has run out of it */
 };
 
 /* The page tables, a loop that all CPUs run, and a stub with the default rights. Not running. */

@@ -7,6 +7,7 @@
 #ifndef TESTS_FAKE_STUB_MACHINE_LINE_H
 #define TESTS_FAKE_STUB_MACHINE_LINE_H
 
+#include "protocol/link.h"
 #include "protocol/rsp_client.h"
 #include "tests/fake/stub_machine.h"
 
@@ -14,15 +15,24 @@ struct stub_line {
 	struct stub_machine *machine;
 	struct rsp_client client;
 	void *mem;
+	struct link *link; /* of a sealed line, else NULL */
+	void *link_mem;
 	uint64_t pass_ms; /* of the machine's time, whenever nothing has come */
 	size_t in_pos, in_len;
 	uint8_t in[PAGE_BYTES];
-	char console[256]; /* what O packets said, as text */
+	size_t wire_len;
+	uint8_t wire[PAGE_BYTES]; /* as it came, sealed */
+	char console[256];	  /* what O packets said, as text */
 	char answer[STUB_PACKET_BYTES + 1];
 };
 
 /* Begins a new session on the machine's link; nothing is said yet. */
 struct stub_line *stub_line_create(struct stub_machine *m);
+/*
+ * The same, sealed: returns at the end of the handshake, whatever that is (l->link->state). @config
+ * lives as long as the line.
+ */
+struct stub_line *stub_line_create_sealed(struct stub_machine *m, const struct link_config *config);
 /* Without a word to the stub. */
 void stub_line_destroy(struct stub_line *l);
 

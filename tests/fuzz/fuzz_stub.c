@@ -129,11 +129,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		0x0f, 0x1f, 0x44, 0x00, 0x00, 0x9c, 0xfa, 0x9d, 0x88, 0x04, 0x25,
 		0x10, 0x00, 0x00, 0x82, 0x0f, 0xa2, 0xfb, 0xf4, 0x90, 0xeb, 0xea,
 	};
-	struct stub_config config = {
+	struct policy policy = {
 		.rights = RSP_RIGHT_ALL & ~(unsigned int)RSP_RIGHT_WRITE_MEM,
-		.idle_ms = 2000,
-		.fatal_wait_ms = 500,
+		.idle_s = 2,
 	};
+	struct stub_config config = { .policy = &policy, .fatal_wait_ms = 500 };
 	struct input in = { .pos = data, .end = data + size };
 	struct stub_machine *m;
 	int i;
@@ -141,9 +141,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!size)
 		return 0;
 	m = stub_machine_create(1);
-	config.stop_when_fatal = *in.pos & 1;
+	policy.on_panic = *in.pos & 1 ? POLICY_PANIC_STOP : POLICY_PANIC_IGNORE;
 	if (*in.pos++ & 2)
-		config.idle_ms = 0;
+		policy.idle_s = 0;
 	stub_machine_code(m, 0, code, sizeof(code));
 	m->relax = happen;
 	m->relax_arg = &in;

@@ -3,7 +3,7 @@
 # Puts a stock Debian kernel into DIR as vmlinuz, without installing a kernel on this machine:
 # packages that are installed are linked to, others are downloaded with apt and unpacked. META names
 # the metapackage of another kernel than the cloud flavour; only that one comes with its debug symbols,
-# as vmlinux. Usage: fetch-kernel.sh DIR [META]
+# as vmlinux. DIR/modules gets the modules that the stub needs, uncompressed. Usage: fetch-kernel.sh DIR [META]
 set -euo pipefail
 
 fail()
@@ -16,8 +16,24 @@ dir=${1:?usage: fetch-kernel.sh DIR [META]}
 meta=${2:-linux-image-cloud-amd64}
 symbols=yes
 [ $# -lt 2 ] || symbols=
-mkdir -p "$dir"
+mkdir -p "$dir/modules"
 dir=$(cd "$dir" && pwd)
+
+# What cvmdbg_stub.ko depends on and modprobe would load; some kernels have sha512 built in.
+modules='libcurve25519-generic|curve25519-x86_64|sha512_generic'
+
+# take_modules DIRECTORY: from a kernel's modules below it.
+take_modules()
+{
+	local file
+	find "$1" -regextype posix-extended -regex ".*/($modules)\.ko(\.xz)?" | while read -r file; do
+		case $file in
+		*.xz) xz -dc "$file" > "$dir/modules/$(basename "$file" .xz)" ;;
+		*) cp "$file" "$dir/modules/" ;;
+		esac
+	done
+	[ -f "$dir/modules/curve25519-x86_64.ko" ] || fail "no curve25519-x86_64 in the kernel's modules"
+}
 
 # Package lists may be absent or old on a fresh machine.
 refresh()
@@ -42,12 +58,13 @@ release=${image#linux-image-}
 if [ -r "/boot/vmlinuz-$release" ] && { [ -z "$symbols" ] || [ -r "/usr/lib/debug/boot/vmlinux-$release" ]; }; then
 	ln -sf "/boot/vmlinuz-$release" "$dir/vmlinuz"
 	[ -z "$symbols" ] || ln -sf "/usr/lib/debug/boot/vmlinux-$release" "$dir/vmlinux"
+	take_modules "/lib/modules/$release"
 	echo "$release" > "$dir/release"
 	exit 0
 fi
 
 if [ "$(cat "$dir/release" 2>/dev/null)" = "$release" ] && [ -r "$dir/vmlinuz" ] &&
-	{ [ -z "$symbols" ] || [ -r "$dir/vmlinux" ]; }; then
+	[ -f "$dir/modules/curve25519-x86_64.ko" ] && { [ -z "$symbols" ] || [ -r "$dir/vmlinux" ]; }; then
 	exit 0
 fi
 
@@ -61,7 +78,8 @@ cd "$work"
 apt-get download -q "${packages[@]}" >/dev/null 2>&1 ||
 	{ refresh && apt-get download -q "${packages[@]}" >/dev/null; } ||
 	fail "cannot download ${packages[*]}; is a Debian mirror with debug packages configured?"
-dpkg-deb --fsys-tarfile "$image"_*.deb | tar -x "./boot/vmlinuz-$release"
+dpkg-deb --fsys-tarfile "$image"_*.deb | tar -x "./boot/vmlinuz-$release" "./lib/modules/$release/kernel"
+take_modules "lib/modules/$release"
 mv -f "boot/vmlinuz-$release" "$dir/vmlinuz"
 if [ -n "$symbols" ]; then
 	dpkg-deb --fsys-tarfile "$image-dbg"_*.deb | tar -x "./usr/lib/debug/boot/vmlinux-$release"

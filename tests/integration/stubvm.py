@@ -13,6 +13,7 @@ before the first debugger came.
 import re
 import socket
 import threading
+import time
 
 import rsp
 import vm
@@ -141,6 +142,15 @@ class StubGuest(vm.Guest):
         after = self.hash()
         assert after == self.before, f"kernel text differs: {after}, was {self.before}"
         assert "BUG:" not in self.console.text(), self.console.tail()
+
+    def wait_stopped(self):
+        """The guest is silent for longer than it ever is by itself."""
+        def silent():
+            mark = self.console.mark()
+            time.sleep(1)
+            return self.console.mark() == mark
+
+        wait_for(silent, "the guest to stop", 30)
 
     # --- the host's side ---
 

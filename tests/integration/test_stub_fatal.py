@@ -70,15 +70,6 @@ class Fatal(unittest.TestCase):
             if pc >> 47:
                 self.assertGreater(len(frames), 1, frames)
 
-    def wait_stopped(self):
-        """The guest is silent for longer than it ever is by itself."""
-        def silent():
-            mark = self.guest.console.mark()
-            time.sleep(1)
-            return self.guest.console.mark() == mark
-
-        wait_for(silent, "the guest to stop", 30)
-
 
 class Survivor(Fatal):
     """A kernel that goes on after an oops."""
@@ -112,7 +103,7 @@ class Survivor(Fatal):
         """An oops without a debugger: the machine waits for one, who finds everything in place."""
         agent = self.start()
         self.guest.send("trouble oops")
-        self.wait_stopped()
+        self.guest.wait_stopped()
         seen = self.look(agent, 'result("program", run("info program"))')
         self.assertIn("SIGSEGV", seen["program"])
         self.check(seen, "specimen_oops", r"page fault[^\n]*\non CPU \d at specimen_oops")
@@ -152,7 +143,7 @@ class Panic(Fatal):
         """The same without a debugger: the panic waits."""
         agent = self.start()
         self.guest.send("sysrq c")
-        self.wait_stopped()
+        self.guest.wait_stopped()
         self.assertNotIn("end Kernel panic", self.guest.console.text())
         self.check(self.look(agent, ""))
 
@@ -162,7 +153,7 @@ class Panic(Fatal):
         seen = self.die(agent, "trouble bug")
         self.assertIn("SIGILL", seen["stop"])
         self.assertEqual(seen["frames"][0], "specimen_bug")
-        self.wait_stopped()
+        self.guest.wait_stopped()
         seen = self.look(agent, "")
         self.assertEqual(seen["frames"][0], "panic")
         # Nothing tells gdb how to unwind the kernel's entry code to what was interrupted.
@@ -188,12 +179,12 @@ class Policy(unittest.TestCase):
         """No policy, a bad one, a channel that is not there: not loaded, and the log says why."""
         head = "cvmdbg-policy 1;allow regs.read"
         for policy, why in (("", r"there is no policy= of the guest's owner"),
-                            ("allow run", r'policy line 1: a policy begins with "cvmdbg-policy 1"'),
-                            ("cvmdbg-policy 2", r"policy line 1: this stub knows version 1"),
-                            (f"{head} everything", r"policy line 2: allow: unknown right"),
-                            (f"{head};be nice", r"policy line 3: unknown word"),
-                            (f"{head};channel sealed", r"policy line 3: channel sealed: not supported"),
-                            (f"{head};idle-timeout x", r"policy line 3: idle-timeout: not a number")):
+                            ("allow run", r'policy line 1, column 1: a policy begins with "cvmdbg-policy 1"'),
+                            ("cvmdbg-policy 2", r"policy line 1, column 15: only version 1"),
+                            (f"{head} everything", r"policy line 2, column 17: allow: unknown right"),
+                            (f"{head};be nice", r"policy line 3, column 1: unknown word"),
+                            (f"{head};channel sealed", r"policy line 3, column \d+: a sealed channel .* needs a debugger"),
+                            (f"{head};idle-timeout x", r"policy line 3, column 14: idle-timeout: not a number")):
             with self.subTest(policy=policy):
                 mark = self.guest.console.mark()
                 with self.assertRaisesRegex(AssertionError, "failed load: Invalid argument"):

@@ -18,7 +18,13 @@ struct stub_test {
 	struct stub_line *line; /* NULL: nobody is there */
 };
 
-static const struct stub_config stub_test_config = { .rights = RSP_RIGHT_ALL, .idle_ms = 60000 };
+enum { STUB_TEST_IDLE_MS = 60000 };
+
+static const struct policy stub_test_policy = {
+	.rights = RSP_RIGHT_ALL,
+	.idle_s = STUB_TEST_IDLE_MS / 1000,
+};
+static const struct stub_config stub_test_config = { .policy = &stub_test_policy };
 
 /* A machine that does not run yet: the test writes its code. */
 static inline void stub_test_begin(struct stub_test *t, unsigned int cpus)

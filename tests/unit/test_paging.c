@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
- * host/sev/paging.c on tables built here: four and five levels, every leaf size, the C-bit, flags,
+ * protocol/paging.c on tables built here: four and five levels, every leaf size, the C-bit, flags,
  * holes, non-canonical addresses, unreadable tables, and regions.
  */
 #include <setjmp.h>
@@ -10,58 +10,7 @@
 
 #include <cmocka.h>
 
-#include "protocol/limits.h"
-#include "protocol/paging.h"
-
-enum {
-	TABLES = 32,
-	P = 1, /* present */
-	W = 2,
-	U = 4,
-	LARGE = 0x80,
-	PAT_LARGE = 0x1000,
-	CBIT = 51,
-};
-
-#define NX   (1ull << 63)
-#define C    (1ull << CBIT)
-#define BASE 0x100000ull
-
-struct tables {
-	uint8_t page[TABLES][PAGE_BYTES];
-	unsigned int used, reads;
-	uint64_t bad; /* a table that cannot be read */
-};
-
-static int table(void *arg, gpa_t at, uint64_t *ret)
-{
-	struct tables *t = arg;
-	uint64_t page = at.v - at.v % PAGE_BYTES, i = (page - BASE) / PAGE_BYTES;
-
-	t->reads++;
-	assert_int_equal(at.v % sizeof(uint64_t), 0);
-	if (page == t->bad || i >= t->used)
-		return ST_IO;
-	*ret = get_le64(t->page[i] + at.v % PAGE_BYTES);
-	return 0;
-}
-
-/* Maps @gva by a leaf @entry at @level, adding tables as needed; their entries carry C like
- * Linux's. */
-static void map(struct tables *t, unsigned int levels, uint64_t gva, unsigned int level,
-		uint64_t entry)
-{
-	unsigned int at = 0, l;
-
-	for (l = levels; l > level; l--) {
-		uint8_t *e = &t->page[at][(gva >> (12 + 9 * (l - 1)) & 511) * 8];
-
-		if (!get_le64(e))
-			put_le64(e, (BASE + (uint64_t)t->used++ * PAGE_BYTES) | C | P | W | U);
-		at = (unsigned int)(((get_le64(e) & ~C & ~0xfffull) - BASE) / PAGE_BYTES);
-	}
-	put_le64(&t->page[at][(gva >> (12 + 9 * (level - 1)) & 511) * 8], entry);
-}
+#include "tests/unit/tables.h"
 
 static int setup(void **state)
 {
@@ -123,8 +72,8 @@ static void every_leaf_size(void **state)
 
 		memset(t, 0, sizeof(*t));
 		t->used = 1;
-		map(t, rows[i].levels, rows[i].gva, rows[i].level, rows[i].entry);
-		assert_int_equal(paging_walk(&p, table, t, GVA(rows[i].gva), &leaf), 0);
+		tables_map(t, rows[i].levels, rows[i].gva, rows[i].level, rows[i].entry);
+		assert_int_equal(paging_walk(&p, tables_entry, t, GVA(rows[i].gva), &leaf), 0);
 		assert_int_equal(t->reads, rows[i].levels - rows[i].level + 1);
 		assert_int_equal(leaf.gpa.v, rows[i].gpa);
 		assert_int_equal(leaf.bytes, 1ull << (12 + 9 * (rows[i].level - 1)));
@@ -141,19 +90,21 @@ static void what_is_not_mapped(void **state)
 	struct paging p4 = paging(4), p5 = paging(5);
 	struct paging_leaf leaf;
 
-	map(t, 4, 0x1000, 1, 0x7000 | P);
-	assert_int_equal(paging_walk(&p4, table, t, GVA(0x2000), &leaf), ST_FAULT);
-	assert_int_equal(paging_walk(&p4, table, t, GVA(1ull << 40), &leaf), ST_FAULT);
+	tables_map(t, 4, 0x1000, 1, 0x7000 | P);
+	assert_int_equal(paging_walk(&p4, tables_entry, t, GVA(0x2000), &leaf), ST_FAULT);
+	assert_int_equal(paging_walk(&p4, tables_entry, t, GVA(1ull << 40), &leaf), ST_FAULT);
 	/* Not present, whatever the other bits say: swapped out. */
-	map(t, 4, 0x3000, 1, 0x7000 | W | U);
-	assert_int_equal(paging_walk(&p4, table, t, GVA(0x3000), &leaf), ST_FAULT);
+	tables_map(t, 4, 0x3000, 1, 0x7000 | W | U);
+	assert_int_equal(paging_walk(&p4, tables_entry, t, GVA(0x3000), &leaf), ST_FAULT);
 	/* PS is reserved in the top table. */
-	map(t, 4, 1ull << 39, 4, 0x7000 | P | LARGE);
-	assert_int_equal(paging_walk(&p4, table, t, GVA(1ull << 39), &leaf), ST_FAULT);
+	tables_map(t, 4, 1ull << 39, 4, 0x7000 | P | LARGE);
+	assert_int_equal(paging_walk(&p4, tables_entry, t, GVA(1ull << 39), &leaf), ST_FAULT);
 	t->reads = 0;
-	assert_int_equal(paging_walk(&p4, table, t, GVA(0x800000000000), &leaf), ST_FAULT);
-	assert_int_equal(paging_walk(&p4, table, t, GVA(0xffff7fffffffffff), &leaf), ST_FAULT);
-	assert_int_equal(paging_walk(&p5, table, t, GVA(0x0100000000000000), &leaf), ST_FAULT);
+	assert_int_equal(paging_walk(&p4, tables_entry, t, GVA(0x800000000000), &leaf), ST_FAULT);
+	assert_int_equal(paging_walk(&p4, tables_entry, t, GVA(0xffff7fffffffffff), &leaf),
+			 ST_FAULT);
+	assert_int_equal(paging_walk(&p5, tables_entry, t, GVA(0x0100000000000000), &leaf),
+			 ST_FAULT);
 	assert_int_equal(t->reads, 0);
 	assert_true(paging_canonical(&p5, GVA(0xff11000000000000)));
 	assert_false(paging_canonical(&p4, GVA(0xff11000000000000)));
@@ -166,10 +117,10 @@ static void a_table_that_cannot_be_read(void **state)
 	struct paging_leaf leaf;
 	unsigned int i;
 
-	map(t, 4, 0x1000, 1, 0x7000 | P);
+	tables_map(t, 4, 0x1000, 1, 0x7000 | P);
 	for (i = 0; i < 4; i++) {
 		t->bad = BASE + (uint64_t)i * PAGE_BYTES;
-		assert_int_equal(paging_walk(&p, table, t, GVA(0x1000), &leaf), ST_IO);
+		assert_int_equal(paging_walk(&p, tables_entry, t, GVA(0x1000), &leaf), ST_IO);
 	}
 }
 
@@ -179,7 +130,8 @@ static void assert_region(struct tables *t, uint64_t gva, int mapped, uint64_t f
 	struct paging_leaf leaf;
 	uint64_t f, l;
 
-	assert_int_equal(paging_region(&p, table, t, GVA(gva), 10000, &f, &l, &leaf), mapped);
+	assert_int_equal(paging_region(&p, tables_entry, t, GVA(gva), 10000, &f, &l, &leaf),
+			 mapped);
 	assert_int_equal(f, first);
 	assert_int_equal(l, last);
 }
@@ -192,12 +144,12 @@ static void regions(void **state)
 	/* 1-3 private, 4 shared, 5 a hole, 6 read-only; then 2 MiB pages, the same kind as the 4
 	 * KiB before. */
 	for (va = 0x1000; va <= 0x3000; va += PAGE_BYTES)
-		map(t, 4, va, 1, (0x900000 - va) | C | P | W);
-	map(t, 4, 0x4000, 1, 0x7000 | P | W);
-	map(t, 4, 0x6000, 1, 0x7000 | C | P);
-	map(t, 4, 0x1ff000, 1, 0x7000 | C | P | W);
-	map(t, 4, 0x200000, 2, 0x200000 | C | P | W | LARGE);
-	map(t, 4, 0x400000, 2, 0x800000 | C | P | W | LARGE);
+		tables_map(t, 4, va, 1, (0x900000 - va) | C | P | W);
+	tables_map(t, 4, 0x4000, 1, 0x7000 | P | W);
+	tables_map(t, 4, 0x6000, 1, 0x7000 | C | P);
+	tables_map(t, 4, 0x1ff000, 1, 0x7000 | C | P | W);
+	tables_map(t, 4, 0x200000, 2, 0x200000 | C | P | W | LARGE);
+	tables_map(t, 4, 0x400000, 2, 0x800000 | C | P | W | LARGE);
 
 	assert_region(t, 0x0123, 0, 0, 0xfff);
 	assert_region(t, 0x2345, 1, 0x1000, 0x3fff);
@@ -218,8 +170,8 @@ static void regions_are_bounded(void **state)
 	uint64_t va, first, last;
 
 	for (va = 0; va < 0x100000; va += PAGE_BYTES)
-		map(t, 4, va, 1, va | C | P);
-	assert_int_equal(paging_region(&p, table, t, GVA(0), 7, &first, &last, &leaf), 1);
+		tables_map(t, 4, va, 1, va | C | P);
+	assert_int_equal(paging_region(&p, tables_entry, t, GVA(0), 7, &first, &last, &leaf), 1);
 	assert_int_equal(first, 0);
 	assert_int_equal(last, 0x7fff);
 }

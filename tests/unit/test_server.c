@@ -261,7 +261,7 @@ static void test_allow(void **state)
 		{ "Z0,ffffffff81000100,1",
 		  "E01" }, /* an error: empty would mean "never ask again" */
 		{ "qSupported:error-message+", "PacketSize=1000;*" },
-		{ "Z0,ffffffff81000100,1", "E.not permitted" },
+		{ "Z0,ffffffff81000100,1", "E.not permitted: the policy does not allow points" },
 		{ "QAllow:WriteMem:1", "OK" },
 		{ "Mffff888000010000,1:00", "OK" },
 		{ "QAllow:", "OK" },
@@ -298,8 +298,9 @@ static void test_no_reading(void **state)
 		{ "xffff888000010000,1", "E01" },
 		{ "qCRC:ffff888000010000,10", "E01" },
 		{ "qSearch:memory:ffff888000010000;10;a", "E01" },
-		{ "p10", "xxxxxxxxxxxxxxxx" },
-		{ "?", "T05thread:1;" },
+		{ "p0", "xxxxxxxxxxxxxxxx" },
+		{ "p10", "0000000000000000" },
+		{ "?", "T0510:0000000000000000;thread:1;" },
 		{ "qRcmd,68656c70", "E01" },
 		{ "vCont?", "vCont;c;C;s;S;r" },
 	};

@@ -98,13 +98,13 @@ static void test_silent(void **state)
 	stub_test_expect(&t, "Z0,ffffffff81000400,1", "OK");
 	/* As long as it beats, nothing happens. */
 	for (i = 0; i < 5; i++) {
-		stub_machine_pass(t.m, stub_test_config.idle_ms - 1000);
+		stub_machine_pass(t.m, STUB_TEST_IDLE_MS - 1000);
 		__atomic_add_fetch(&t.m->beat, 1, __ATOMIC_RELAXED);
 		usleep(20000);
 		stub_test_expect(&t, "qC", "QC*");
 	}
 	assert_false(stub_machine_text_intact(t.m));
-	stub_machine_pass(t.m, stub_test_config.idle_ms + 1000);
+	stub_machine_pass(t.m, STUB_TEST_IDLE_MS + 1000);
 	EVENTUALLY(&t, stub_machine_text_intact(t.m));
 	assert_true(stub_machine_runs(t.m));
 	assert_true(stub_machine_logged(t.m, "link silent"));
@@ -127,7 +127,7 @@ static void test_silent_running(void **state)
 	stub_test_expect(&t, "Z0,ffffffff81000400,1", "OK");
 	stub_line_say(t.line, "vCont;c");
 	assert_true(stub_machine_runs(t.m));
-	stub_machine_pass(t.m, stub_test_config.idle_ms + 1000);
+	stub_machine_pass(t.m, STUB_TEST_IDLE_MS + 1000);
 	EVENTUALLY(&t, stub_machine_text_intact(t.m));
 	assert_true(stub_machine_runs(t.m));
 	stub_test_end(&t);
@@ -328,7 +328,8 @@ static void test_fatal_in_session(void **state)
 /* Nobody is there: the policy says whether that stops the machine, and for how long. */
 static void test_fatal_alone(void **state)
 {
-	struct stub_config config = stub_test_config;
+	struct policy policy = stub_test_policy;
+	struct stub_config config = { .policy = &policy };
 	struct stub_test t;
 
 	(void)state;
@@ -338,7 +339,7 @@ static void test_fatal_alone(void **state)
 	EVENTUALLY(&t, crashes(&t) == 1);
 	stub_test_end(&t);
 
-	config.stop_when_fatal = true;
+	policy.on_panic = POLICY_PANIC_STOP;
 	config.fatal_wait_ms = 5000;
 	stub_test_begin(&t, 2);
 	stub_machine_start(t.m, &config, true);

@@ -27,5 +27,10 @@ cp "$work/specimen.ko" "$dir/"
 # Symbols are for the debugger outside.
 strip -g -o "$work/stub-stripped" "$dir/cvmdbg_stub.ko"
 strip -g -o "$work/specimen-stripped" "$dir/specimen.ko"
+modules=()
+for module in "$dir"/modules/*.ko; do
+	modules+=("${module##*/}=$module")
+done
 "${PYTHON:-python3}" tests/guest/linux/mkinitramfs.py "$dir/stub.gz" init="$dir/../stub-init" \
-	cvmdbg_stub.ko="$work/stub-stripped" specimen.ko="$work/specimen-stripped"
+	cvmdbg_stub.ko="$work/stub-stripped" specimen.ko="$work/specimen-stripped" \
+	"${modules[@]}"

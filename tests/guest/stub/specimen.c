@@ -26,6 +26,7 @@ enum { LINE_MAX = 64, PATCH_BYTES = 5, HELD_MS = 10000 };
 static unsigned long specimen_count;
 static unsigned long specimen_watched;
 static unsigned long specimen_release;
+static char specimen_buffer[64] __used;
 
 SPECIMEN unsigned long specimen_leaf(unsigned long n)
 {
