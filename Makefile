@@ -192,7 +192,7 @@ demo-deps:
 	$(Q)tests/deps.sh $(DEMO_DEPS)
 
 # --- demo ---
-demo: demo-deps ## Boot an encrypted VM (emulated), debug it with gdb, show what happens; STUB=1: the second act
+demo: demo-deps ## Boot an encrypted VM (emulated), debug it with gdb, show what happens; STUB=1: from inside only
 	$(Q)$(MAKE) --no-print-directory demo-run
 demo-run: $(B)/cvmdbg $(B)/sevsim guests $(GUEST)/cloud/stub.gz
 	$(Q)B=$(B) INTERACTIVE=$(INTERACTIVE) STUB=$(STUB) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/demo/demo.py

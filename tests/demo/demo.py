@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
-"""make demo: stock Debian kernels, debugged by an unmodified gdb, in two acts.
+"""make demo: stock Debian kernels, debugged by an unmodified gdb, in three acts.
 
 Shows each step as the commands a user would type and what came back, and checks it. Ends with
-`demo: ok`, or with `demo: FAILED: why` and exit status 1. STUB=1 plays the second act only;
+`demo: ok`, or with `demo: FAILED: why` and exit status 1. STUB=1 leaves the first out;
 INTERACTIVE=1 hands the prompt over instead of the first act's scripted session.
 """
 
@@ -15,6 +15,7 @@ import time
 from stage import Failed, paint
 
 import act_psp
+import act_sealed
 import act_stub
 
 STUB = os.environ.get("STUB", "") not in ("", "0")
@@ -29,6 +30,8 @@ def main():
         if STUB or not act_psp.INTERACTIVE:
             print(paint("1", "\ncvmdbg: a stock kernel debugged from inside, where a host cannot look"))
             act_stub.play()
+            print(paint("1", "\ncvmdbg: a guest that only its owner debugs"))
+            act_sealed.play()
     except (Failed, AssertionError, OSError, subprocess.SubprocessError) as error:
         print(f"\n{paint('31', 'demo: FAILED')}: {error}", flush=True)
         return 1
