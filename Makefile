@@ -182,7 +182,7 @@ $(ATTEST): stub/linux/attest/cvmdbg-attest.c host/attest/evidence.c host/attest/
 BUILD_DEPS := gcc libc6-dev libjansson-dev libsodium-dev libssl-dev python3
 DEMO_DEPS := $(BUILD_DEPS) gdb kmod libseccomp-dev linux-headers-cloud-amd64 qemu-system-x86
 # Headers of the newer series bring their kernel along; nothing boots it but the tests' guests.
-CHECK_DEPS := $(DEMO_DEPS) clang libclang-rt-14-dev libcmocka-dev gdbserver lldb-19 groff man-db \
+CHECK_DEPS := $(DEMO_DEPS) openssl clang libclang-rt-14-dev libcmocka-dev gdbserver lldb-19 groff man-db \
 	   clang-format shellcheck xz-utils cppcheck dkms linux-headers-amd64 linux-headers-6.12-cloud-amd64 \
 	   golang-go golang-github-flynn-noise-dev
 
@@ -206,7 +206,7 @@ $(B)/unit/%: $(B)/host/tests/unit/%.o $(call host_o,$(FAKE_C)) $(B)/agent.a $(ST
 	$(call say,LD,$@)$(CC) $(HOST_CFLAGS) -o $@ $(call objects_first,$^) $(HOST_LIBS) -lcmocka
 
 # On an encrypted VM made of memory.
-$(B)/unit/test_points $(B)/unit/test_keeper: $(call host_o,$(filter-out %/backends.c %/conformance.c,$(CONFORMANCE_C)))
+$(B)/unit/test_denied $(B)/unit/test_points $(B)/unit/test_keeper: $(call host_o,$(filter-out %/backends.c %/conformance.c,$(CONFORMANCE_C)))
 
 $(B)/conformance: $(call host_o,$(CONFORMANCE_C) $(FAKE_C)) $(B)/agent.a $(STUB_O) $(PROTOCOL_O)
 	$(call say,LD,$@)$(CC) $(HOST_CFLAGS) -o $@ $(call objects_first,$^) $(HOST_LIBS) -lcmocka

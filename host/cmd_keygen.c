@@ -54,12 +54,16 @@ static int close_output(FILE *file, const char *path, struct err *err)
 	return bad ? err_sys(err, "%s", path ? path : "standard output") : 0;
 }
 
-static int generate(FILE *to, const char *path)
+static int generate(const char *output, struct err *err)
 {
 	char created[64], text[AGE_IDENTITY_CHARS + 1], public[AGE_RECIPIENT_CHARS + 1];
 	struct identity identity;
 	time_t now = time(NULL);
+	FILE *to;
+	int status = open_output(output, &to, err);
 
+	if (status)
+		return status;
 	identity_generate(&identity);
 	age_identity_format(identity.secret, text);
 	age_recipient_format(identity.public, public);
@@ -67,24 +71,29 @@ static int generate(FILE *to, const char *path)
 	strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
 	fprintf(to, "# created: %s\n# public key: %s\n%s\n", created, public, text);
 	noise_wipe(text, sizeof(text));
+	status = close_output(to, output, err);
 	/* As age-keygen does: who does not see the file wants to know. */
-	if (path || !isatty(STDOUT_FILENO))
+	if (!status && (output || !isatty(STDOUT_FILENO)))
 		fprintf(stderr, "Public key: %s\n", public);
-	return 0;
+	return status;
 }
 
-static int show_public(FILE *to, const char *path, struct err *err)
+static int show_public(const char *input, const char *output, struct err *err)
 {
 	char public[AGE_RECIPIENT_CHARS + 1];
 	struct identity identity;
-	int status = identity_read(path, &identity, err);
+	FILE *to;
+	int status = identity_read(input, &identity, err);
 
+	if (!status)
+		age_recipient_format(identity.public, public);
+	identity_wipe(&identity);
+	if (!status)
+		status = open_output(output, &to, err);
 	if (status)
 		return status;
-	age_recipient_format(identity.public, public);
-	identity_wipe(&identity);
 	fprintf(to, "%s\n", public);
-	return 0;
+	return close_output(to, output, err);
 }
 
 int cmd_keygen(int argc, char **argv)
@@ -92,7 +101,6 @@ int cmd_keygen(int argc, char **argv)
 	const char *output = NULL;
 	struct err err = { .text = "" };
 	bool convert = false;
-	FILE *to;
 	int option, status;
 
 	while ((option = getopt_long(argc, argv, "o:yh", options, NULL)) != -1) {
@@ -111,13 +119,10 @@ int cmd_keygen(int argc, char **argv)
 		fputs(usage, stderr);
 		return CMD_USAGE;
 	}
-	status = open_output(output, &to, &err);
-	if (!status) {
-		status = convert ? show_public(to, optind < argc ? argv[optind] : "-", &err)
-				 : generate(to, output);
-		if (!status)
-			status = close_output(to, output, &err);
-	}
+	if (convert)
+		status = show_public(optind < argc ? argv[optind] : "-", output, &err);
+	else
+		status = generate(output, &err);
 	if (!status)
 		return CMD_OK;
 	fprintf(stderr, "cvmdbg keygen: %s\n", err.text);

@@ -14,7 +14,7 @@ static const char usage[] =
 	"usage: cvmdbg serve --qmp PATH --listen unix:PATH|tcp:HOST:PORT|stdio\n"
 	"                    [--stub ring:PATH|serial:PATH|unix:PATH]\n"
 	"                    [--access auto|mirror|inject] [--read-only] [--once] [--log FILE]\n"
-	"                    [--vmcoreinfo ADDRESS]\n";
+	"                    [--policy FILE] [--audit FILE] [--vmcoreinfo ADDRESS]\n";
 
 static const char details[] =
 	"\n"
@@ -32,6 +32,8 @@ static const char details[] =
 	"  --read-only        refuse writes and breakpoints\n"
 	"  --once             end after the first debugger\n"
 	"  --log FILE         record the session as gdb's remotelogfile\n"
+	"  --policy FILE      allow what a policy allows, deny the memory it denies\n"
+	"  --audit FILE       append who attached and what was refused, as JSON lines\n"
 	"  --vmcoreinfo GPA   SEV-ES: where the kernel describes itself, instead of searching\n"
 	"                     (first word of /sys/kernel/vmcoreinfo in the guest)\n";
 
@@ -43,6 +45,8 @@ enum option_id {
 	OPT_READ_ONLY,
 	OPT_ONCE,
 	OPT_LOG,
+	OPT_POLICY,
+	OPT_AUDIT,
 	OPT_VMCOREINFO,
 };
 
@@ -54,6 +58,8 @@ static const struct option options[] = {
 	{ "read-only", no_argument, NULL, OPT_READ_ONLY },
 	{ "once", no_argument, NULL, OPT_ONCE },
 	{ "log", required_argument, NULL, OPT_LOG },
+	{ "policy", required_argument, NULL, OPT_POLICY },
+	{ "audit", required_argument, NULL, OPT_AUDIT },
 	{ "vmcoreinfo", required_argument, NULL, OPT_VMCOREINFO },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -86,6 +92,18 @@ static bool parse_address(const char *text, uint64_t *ret)
 	return false;
 }
 
+static bool read_policy(const char *path, struct serve_config *config)
+{
+	static struct policy_file file;
+	struct err err;
+
+	config->policy = &file;
+	if (!policy_file_read(path, &file, &err))
+		return true;
+	fprintf(stderr, "cvmdbg: %s\n", err.text);
+	return false;
+}
+
 /* True when one option was understood. */
 static bool take_option(int option, struct serve_config *config)
 {
@@ -109,6 +127,11 @@ static bool take_option(int option, struct serve_config *config)
 		return true;
 	case OPT_LOG:
 		config->log = optarg;
+		return true;
+	case OPT_POLICY:
+		return read_policy(optarg, config);
+	case OPT_AUDIT:
+		config->audit = optarg;
 		return true;
 	case OPT_VMCOREINFO:
 		return parse_address(optarg, &config->vmcoreinfo);

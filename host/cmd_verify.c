@@ -174,13 +174,15 @@ static void tell(const json_t *doc)
 	const char *name;
 	size_t i;
 
-	json_object_foreach(report, name, value)
+	json_object_foreach(report, name, value) {
 		tell_field(name, value);
+	}
 	printf("%-19s %s\n", "verified", verified ? "yes" : "no");
 	if (!verified)
 		return;
-	json_array_foreach(json_object_get(doc, "not_compared"), i, value)
+	json_array_foreach(json_object_get(doc, "not_compared"), i, value) {
 		printf("%-19s %s\n", i ? "" : "not compared", json_string_value(value));
+	}
 }
 
 /* --- the command --- */

@@ -8,12 +8,14 @@
 #include "host/serve.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "host/audit.h"
 #include "host/chan.h"
 #include "host/clock.h"
 #include "host/cmd.h"
@@ -29,6 +31,8 @@ enum {
 	/* How long a client may take to read the last words after QEMU's end. */
 	SERVE_LAST_WORDS_MS = 1000,
 	SERVE_WHAT_MAX = 80,
+	SERVE_REFUSALS_MAX = 16, /* different ones that are told in a session */
+	SERVE_RIGHTS_MAX = 128,
 	SERVE_SLOW_MS = 1000, /* from here on a client may have lost patience */
 };
 
@@ -51,6 +55,7 @@ struct serve {
 	struct target *target;
 	struct listener *listener;
 	struct log *log;
+	struct audit *audit;
 	int signal_fd;
 	void *server_mem;
 	bool once, quit;
@@ -61,6 +66,9 @@ struct serve {
 	size_t in_len;
 	uint8_t in[SERVE_INPUT_BYTES];
 	char told[ERR_TEXT_MAX]; /* the failure last printed */
+	/* The refusals that were told: a client that repeats itself is only counted. */
+	const char *refusals[SERVE_REFUSALS_MAX];
+	unsigned int nrefusals;
 };
 
 static void say(const char *text)
@@ -81,6 +89,10 @@ static int session_end(struct serve *s, struct err *err)
 		status = s->target->ops->run->detach(s->target, false);
 	if (status)
 		err_set(err, status, "leaving the guest: %s", s->target->explain(s->target));
+	audit_detach(s->audit, &s->server.stats, status ? err->text : NULL);
+	if (s->server.stats.refused)
+		fprintf(stderr, "cvmdbg: %" PRIu64 " requests were refused\n",
+			s->server.stats.refused);
 	chan_destroy(s->client);
 	s->client = NULL;
 	s->in_len = 0;
@@ -111,9 +123,15 @@ static void receive_first(struct serve *s)
 	memmove(s->in, s->in + repeats, s->in_len);
 }
 
+static unsigned int session_rights(const struct serve *s)
+{
+	unsigned int rights = s->config->policy ? s->config->policy->policy.rights : RSP_RIGHT_ALL;
+
+	return s->config->read_only ? rights & RSP_RIGHT_LOOK : rights;
+}
+
 static int session_begin(struct serve *s, struct err *err)
 {
-	unsigned int rights = s->config->read_only ? RSP_RIGHT_LOOK : RSP_RIGHT_ALL;
 	struct target_stop stop;
 	struct chan *client;
 	struct err why = { .text = "" };
@@ -122,7 +140,12 @@ static int session_begin(struct serve *s, struct err *err)
 
 	if (status <= 0)
 		return status;
-	status = s->backend->attach(s->target, &stop, &why);
+	status = audit_attach(s->audit, client, session_rights(s), &why);
+	if (!status) {
+		status = s->backend->attach(s->target, &stop, &why);
+		if (status)
+			audit_event(s->audit, "attach-failed", why.text);
+	}
 	if (status) {
 		/* Refused, not fatal: the next client may have better luck. */
 		fprintf(stderr, "cvmdbg: client refused: %s\n", why.text);
@@ -133,7 +156,9 @@ static int session_begin(struct serve *s, struct err *err)
 	}
 	s->client = client;
 	s->in_len = 0;
-	rsp_server_init(&s->server, s->target, rights, s->server_mem, RSP_PACKET_MAX, &stop);
+	s->nrefusals = 0;
+	rsp_server_init(&s->server, s->target, session_rights(s), s->server_mem, RSP_PACKET_MAX,
+			&stop);
 	if (clock_ms() - start > SERVE_SLOW_MS)
 		receive_first(s);
 	say("client connected, guest stopped");
@@ -167,10 +192,30 @@ static void tell_failure(struct serve *s)
 	if (!s->server.failure)
 		return;
 	s->server.failure = 0;
+	if (s->server.refused) /* told as such */
+		return;
 	if (strcmp(text, s->told) == 0)
 		return;
 	snprintf(s->told, sizeof(s->told), "%s", text);
 	say(text);
+}
+
+/* A right by its name, denied memory by its first address: each once a session. */
+static void tell_refusal(struct serve *s)
+{
+	const char *refused = s->server.refused;
+	unsigned int i;
+
+	if (!refused)
+		return;
+	for (i = 0; i < s->nrefusals; i++)
+		if (s->refusals[i] == refused)
+			return;
+	if (s->nrefusals == SERVE_REFUSALS_MAX)
+		return;
+	s->refusals[s->nrefusals++] = refused;
+	fprintf(stderr, "cvmdbg: refused: %s\n", refused);
+	audit_event(s->audit, "refused", refused);
 }
 
 /*
@@ -188,6 +233,7 @@ static int answer(struct serve *s)
 		n = rsp_server_input(&s->server, s->in + done, s->in_len - done);
 		done += n;
 		tell_failure(s);
+		tell_refusal(s);
 	} while (n);
 	memmove(s->in, s->in + done, s->in_len - done);
 	s->in_len -= done;
@@ -331,6 +377,7 @@ static int open_target(struct serve *s, struct err *err)
 		.psp = s->vm.psp,
 		.journal = s->vm.journal,
 		.stub = s->config->stub,
+		.policy = s->config->policy ? &s->config->policy->policy : NULL,
 		.vmcoreinfo = s->config->vmcoreinfo,
 	};
 	s->backend = registry_find(&config);
@@ -346,13 +393,33 @@ static int open_listener(struct serve *s, struct err *err)
 	s->server_mem = malloc(rsp_server_memory(RSP_PACKET_MAX));
 	if (!s->server_mem)
 		return err_set(err, ST_NOMEM, "out of memory");
-	if (s->config->log)
+	if (s->config->audit)
+		status = audit_open(s->config->audit, s->config->policy, &s->audit, err);
+	if (!status && s->config->log)
 		status = log_open(s->config->log, &s->log, err);
 	if (!status)
 		status = listener_open(s->config->listen, &s->listener, err);
 	if (!status)
 		s->once = s->config->once || listener_fd(s->listener) < 0;
 	return status;
+}
+
+/*
+ * On this route the host has the guest's memory, so the lines about who and how are its own to keep
+ * or not; only the guest's stub can enforce them.
+ */
+static void announce_policy(const struct policy *policy)
+{
+	char text[SERVE_RIGHTS_MAX] = "";
+	struct buf b;
+
+	buf_init(&b, text, sizeof(text) - 1);
+	policy_put_rights(policy->rights, &b);
+	fprintf(stderr, "cvmdbg: the policy allows %s; denied ranges: %u\n", text,
+		policy->deny_count);
+	if (policy->channel == POLICY_CHANNEL_SEALED || policy->debuggers.count)
+		say("warning: `channel sealed` and `debugger` bind the stub in the guest, not the "
+		    "host on this route: whoever reaches the listening socket may debug");
 }
 
 static void announce(const struct serve *s)
@@ -367,11 +434,14 @@ static void announce(const struct serve *s)
 	if (where)
 		fprintf(stderr, ": gdb vmlinux -ex 'target remote %s'", where);
 	fputc('\n', stderr);
+	if (s->config->policy)
+		announce_policy(&s->config->policy->policy);
 }
 
 /* Everything that was opened, in reverse; safe however far the beginning came. */
 static void close_all(struct serve *s)
 {
+	audit_close(s->audit);
 	log_close(s->log);
 	listener_destroy(s->listener);
 	if (s->backend)

@@ -6,13 +6,16 @@
 #ifndef HOST_SERVE_H
 #define HOST_SERVE_H
 
+#include "host/policy_file.h"
 #include "host/sev/psp.h"
 
 struct serve_config {
 	const char *qmp;  /* NULL only with a stub */
 	const char *stub; /* see chan_connect_stub; NULL: none, everything comes from the host */
 	const char *listen;
-	const char *log; /* NULL: none */
+	const char *log;		  /* NULL: none */
+	const struct policy_file *policy; /* NULL: everything is allowed */
+	const char *audit;		  /* NULL: none */
 	enum psp_route route;
 	uint64_t vmcoreinfo; /* guest physical address; 0: search */
 	bool read_only;

@@ -99,7 +99,7 @@ static bool follow_range(struct refresh *r, const struct policy_range *range)
 	do {
 		if (!follow(r, &at, range->last))
 			return false;
-	} while (at && at <= range->last);
+	} while (at && at <= range->last && !r->deny->all);
 	return true;
 }
 
@@ -130,9 +130,13 @@ void deny_refresh(struct deny *d, const struct policy *policy, const struct pagi
 uint64_t deny_allowed(const struct deny *d, uint64_t gpa, uint64_t len)
 {
 	unsigned int low = 0, high = d->count;
+	uint64_t free;
 
 	if (d->all)
 		return 0;
+	/* Nothing goes around the end of the address space: pages at its start may be denied. */
+	if (gpa && len > -gpa)
+		len = -gpa;
 	/* The first run that ends at or behind @gpa. */
 	while (low < high) {
 		unsigned int middle = low + (high - low) / 2;
@@ -142,7 +146,8 @@ uint64_t deny_allowed(const struct deny *d, uint64_t gpa, uint64_t len)
 		else
 			high = middle;
 	}
-	if (low == d->count || d->run[low].first > gpa + (len - 1))
+	if (low == d->count)
 		return len;
-	return d->run[low].first > gpa ? d->run[low].first - gpa : 0;
+	free = d->run[low].first > gpa ? d->run[low].first - gpa : 0;
+	return free < len ? free : len;
 }

@@ -117,7 +117,6 @@ static bool begin(struct link *l)
 
 	forget_keys(l);
 	noise_wipe(&l->noise, sizeof(l->noise));
-	l->noise.failed = true;
 	if (fine) {
 		memcpy(prologue, domain, sizeof(domain));
 		prologue[sizeof(domain) - 1] = LINK_VERSION;
@@ -217,13 +216,12 @@ static void take_consent(struct link *l)
 {
 	uint8_t *payload;
 
-	if (l->keyed || l->frame.len != CONSENT)
+	if (l->frame.len != CONSENT)
 		return;
+	/* A second one finds the handshake used up, and that is refused like a forgery. */
 	if (noise_read(&l->noise, l->frame.data + 1, NOISE_MESSAGE3, &payload) < 0)
 		return;
 	l->keyed = noise_split(&l->noise, &l->sealing, &l->opening) == 0;
-	l->records_in = l->records_out = 0;
-	l->out_len = l->out_sent = 0;
 	if (!refused(l, NULL, 0))
 		link_record_put(l, LINK_WELCOME, NULL, 0);
 }
@@ -273,7 +271,6 @@ void link_init(struct link *l, const struct link_config *config, void *mem)
 {
 	*l = (struct link){ .config = config, .out = (uint8_t *)mem + LINK_BODY_MAX };
 	l->body = l->out + LINK_OUT_MAX - LINK_BODY_MAX;
-	l->noise.failed = true;
 	rsp_frame_init(&l->frame, mem, LINK_BODY_MAX, false);
 	if (config->role == NOISE_INITIATOR)
 		say_hello(l);

@@ -27,8 +27,8 @@
  * LINK_BROKEN. Bytes between frames mean nothing and are skipped.
  *
  * Costs of a record: sending copies the data once, seals it in place and escapes it into the
- * output; receiving unescapes it and opens it in place. The handshake is four X25519 at each end
- * (the stub's with '1' and '3', the debugger's with '1' and '2').
+ * output; receiving unescapes it and opens it in place. The handshake is five X25519 at each
+ * end: the stub's are four for '1' and one for '3', the debugger's two for '1' and three for '2'.
  */
 #ifndef PROTOCOL_LINK_H
 #define PROTOCOL_LINK_H

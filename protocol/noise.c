@@ -128,18 +128,13 @@ void noise_init(struct noise *n, const struct noise_crypto *crypto, enum noise_r
 static int fail(struct noise *n, int status)
 {
 	noise_wipe(n, sizeof(*n));
-	n->failed = true;
 	return status;
 }
 
-static bool our_turn(const struct noise *n)
+/* The initiator's are the odd messages. */
+static bool is_turn(const struct noise *n, enum noise_role role)
 {
-	return !n->failed && n->message < DONE && (n->message & 1) == (n->role == NOISE_INITIATOR);
-}
-
-static bool their_turn(const struct noise *n)
-{
-	return !n->failed && n->message < DONE && !our_turn(n);
+	return n->message && n->message < DONE && (n->message & 1) == (role == NOISE_INITIATOR);
 }
 
 /* Bytes of message @message beside its payload. */
@@ -148,7 +143,9 @@ static size_t overhead(unsigned int message)
 	return message == 1 ? NOISE_MESSAGE1 : message == 2 ? NOISE_MESSAGE2 : NOISE_MESSAGE3;
 }
 
-/* -> e;  <- e, ee, s, es;  -> s, se: what precedes the payload. The DH of es and se is ours alone.
+/*
+ * What precedes the payload: -> e;  <- e, ee, s, es;  -> s, se. In es and se the writer's static
+ * key meets the reader's ephemeral one.
  */
 static uint8_t *write_tokens(struct noise *n, uint8_t *ret)
 {
@@ -191,7 +188,7 @@ int noise_write(struct noise *n, const void *payload, size_t len, uint8_t *ret, 
 {
 	uint8_t *end;
 
-	if (!our_turn(n))
+	if (!is_turn(n, n->role))
 		return ST_INVAL;
 	if (len > NOISE_MESSAGE_MAX - overhead(n->message) || size < overhead(n->message) + len)
 		return ST_RANGE;
@@ -207,7 +204,7 @@ int noise_read(struct noise *n, uint8_t *data, size_t len, uint8_t **payload)
 {
 	uint8_t *start;
 
-	if (!their_turn(n))
+	if (!is_turn(n, n->role == NOISE_INITIATOR ? NOISE_RESPONDER : NOISE_INITIATOR))
 		return ST_INVAL;
 	if (len < overhead(n->message) || len > NOISE_MESSAGE_MAX)
 		return fail(n, ST_AUTH);
@@ -225,7 +222,7 @@ int noise_split(struct noise *n, struct noise_cipher *send, struct noise_cipher 
 	uint8_t hash[HASH], peer[NOISE_KEY];
 	bool initiator = n->role == NOISE_INITIATOR;
 
-	if (n->failed || n->message != DONE)
+	if (n->message != DONE)
 		return ST_INVAL;
 	hkdf(n->crypto, n->chaining, NULL, 0, second.key);
 	memcpy(first.key, n->chaining, NOISE_KEY);
@@ -240,7 +237,6 @@ int noise_split(struct noise *n, struct noise_cipher *send, struct noise_cipher 
 	memcpy(n->hash, hash, HASH);
 	memcpy(n->peer, peer, NOISE_KEY);
 	n->peer_known = true;
-	n->failed = true; /* it is used up */
 	return 0;
 }
 

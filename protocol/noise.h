@@ -61,8 +61,7 @@ enum noise_role { NOISE_INITIATOR, NOISE_RESPONDER };
 struct noise {
 	const struct noise_crypto *crypto;
 	enum noise_role role;
-	unsigned int message; /* 1 to 3: the next one; 4: done */
-	bool failed;	      /* sticky: nothing works any more */
+	unsigned int message; /* 1 to 3: the next one; 4: done; 0: failed, used up or wiped */
 	uint8_t chaining[NOISE_KEY], hash[NOISE_KEY];
 	struct noise_cipher cipher; /* of the handshake */
 	bool keyed;
@@ -93,6 +92,7 @@ int noise_write(struct noise *n, const void *payload, size_t len, uint8_t *ret,
 /*
  * Reads the peer's next message in place: *payload points into @data, the return value is its
  * length. ST_AUTH: it is forged, damaged or for another prologue; the handshake is over.
+ * ST_INVAL: it is not the peer's turn.
  */
 int noise_read(struct noise *n, uint8_t *data, size_t len, uint8_t **payload) MUST_USE;
 

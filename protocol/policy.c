@@ -212,6 +212,19 @@ static const struct {
 	[WORD_IDLE_TIMEOUT] = { "idle-timeout", parse_idle_timeout, false },
 };
 
+/*
+ * What is left of a line without its comment. A comment ends where its line does, so a semicolon in
+ * one would make a statement of the words behind it, which nobody meant who reads them.
+ */
+static const char *cut_comment(struct parse *p, bool semicolon)
+{
+	struct buf all = p->line;
+
+	p->line = buf_get_until(&all, '#');
+	p->word = p->line.end;
+	return semicolon && buf_left(&all) ? "a comment with a semicolon" : NULL;
+}
+
 static const char *parse_line(struct parse *p)
 {
 	const char *why;
@@ -254,7 +267,6 @@ int policy_parse(const char *text, size_t len, struct policy *ret, struct policy
 {
 	struct parse p = { .policy = ret };
 	size_t start = 0, end;
-	struct buf line;
 
 	memset(ret, 0, sizeof(*ret));
 	ret->idle_s = POLICY_IDLE_DEFAULT;
@@ -262,10 +274,11 @@ int policy_parse(const char *text, size_t len, struct policy *ret, struct policy
 	while (!error->why && start < len) {
 		for (end = start; end < len && text[end] != '\n' && text[end] != ';'; end++)
 			;
-		buf_init_const(&line, text + start, end - start);
-		p.line = buf_get_until(&line, '#');
+		buf_init_const(&p.line, text + start, end - start);
 		error->line++;
-		error->why = parse_line(&p);
+		error->why = cut_comment(&p, end < len && text[end] == ';');
+		if (!error->why)
+			error->why = parse_line(&p);
 		error->column = (unsigned int)((const char *)p.word - (text + start)) + 1;
 		start = end + 1;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * Packet framing (gdb manual, "Overview" of the remote protocol). Receiving is a state machine over
- * bytes; sending escapes and sums while it copies, a machine word at a time where nothing needs
- * escaping.
+ * bytes, sending escapes and sums while it copies; both take a machine word at a time where no byte
+ * means anything.
  */
 #include "rsp_frame.h"
 
@@ -18,6 +18,37 @@ enum {
 };
 
 #define BYTES(c) (0x0101010101010101ull * (uint8_t)(c))
+
+/* --- bytes that mean something --- */
+
+static bool special(uint8_t c)
+{
+	return c == '#' || c == '$' || c == ESCAPE || c == '*';
+}
+
+/* Non-zero when one of the word's bytes is zero (the classic test; exact for this question). */
+static uint64_t has_zero(uint64_t w)
+{
+	return (w - BYTES(0x01)) & ~w & BYTES(0x80);
+}
+
+static bool has_special(uint64_t w)
+{
+	return (has_zero(w ^ BYTES('#')) | has_zero(w ^ BYTES('$')) | has_zero(w ^ BYTES(ESCAPE)) |
+		has_zero(w ^ BYTES('*'))) != 0;
+}
+
+/* The sum of a word's bytes, modulo 256: even and odd bytes in 16-bit lanes, then all lanes at
+ * once. */
+static uint8_t byte_sum(uint64_t w)
+{
+	const uint64_t even = 0x00ff00ff00ff00ffull;
+
+	w = (w & even) + (w >> 8 & even);
+	return (uint8_t)(w * 0x0001000100010001ull >> 48);
+}
+
+/* --- receiving --- */
 
 void rsp_frame_init(struct rsp_frame *f, void *data, size_t size, bool expand)
 {
@@ -134,17 +165,41 @@ static enum rsp_frame_event push(struct rsp_frame *f, uint8_t byte)
 	}
 }
 
+/* As many words of data as begin here and mean nothing but themselves. */
+static size_t take_words(struct rsp_frame *f, const uint8_t *in, size_t len)
+{
+	size_t taken = 0;
+	uint64_t w;
+
+	if (f->state != DATA || f->escaped || f->repeat)
+		return 0;
+	while (len - taken >= WORD && f->size - f->len >= WORD) {
+		memcpy(&w, in + taken, WORD);
+		if (has_special(w))
+			break;
+		memcpy(f->data + f->len, &w, WORD);
+		f->len += WORD;
+		f->sum = (uint8_t)(f->sum + byte_sum(w));
+		taken += WORD;
+	}
+	return taken;
+}
+
 enum rsp_frame_event rsp_frame_input(struct rsp_frame *f, const uint8_t *in, size_t len,
 				     size_t *used)
 {
-	size_t i;
+	size_t i, stop;
 
-	for (i = 0; i < len; i++) {
-		enum rsp_frame_event event = push(f, in[i]);
+	for (i = 0; i < len;) {
+		i += take_words(f, in + i, len - i);
+		/* A word's worth one by one: to the byte that means something, and past it. */
+		for (stop = len - i < WORD ? len : i + WORD; i < stop; i++) {
+			enum rsp_frame_event event = push(f, in[i]);
 
-		if (event != RSP_FRAME_NONE) {
-			*used = i + 1;
-			return event;
+			if (event != RSP_FRAME_NONE) {
+				*used = i + 1;
+				return event;
+			}
 		}
 	}
 	*used = len;
@@ -211,33 +266,6 @@ void rsp_out_hex_text(struct rsp_out *out, const char *text)
 {
 	for (; *text; text++)
 		rsp_out_hex_bytes(out, text, 1);
-}
-
-static bool special(uint8_t c)
-{
-	return c == '#' || c == '$' || c == ESCAPE || c == '*';
-}
-
-/* Non-zero when one of the word's bytes is zero (the classic test; exact for this question). */
-static uint64_t has_zero(uint64_t w)
-{
-	return (w - BYTES(0x01)) & ~w & BYTES(0x80);
-}
-
-static bool has_special(uint64_t w)
-{
-	return (has_zero(w ^ BYTES('#')) | has_zero(w ^ BYTES('$')) | has_zero(w ^ BYTES(ESCAPE)) |
-		has_zero(w ^ BYTES('*'))) != 0;
-}
-
-/* The sum of a word's bytes, modulo 256: even and odd bytes in 16-bit lanes, then all lanes at
- * once. */
-static uint8_t byte_sum(uint64_t w)
-{
-	const uint64_t even = 0x00ff00ff00ff00ffull;
-
-	w = (w & even) + (w >> 8 & even);
-	return (uint8_t)(w * 0x0001000100010001ull >> 48);
 }
 
 static bool put_escaped(struct rsp_out *out, uint8_t c)

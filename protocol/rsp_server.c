@@ -92,22 +92,24 @@ static void reply_error(struct rsp_server *s, int status)
 {
 	uint8_t code = (uint8_t)-status;
 	char room[ERROR_TEXT_MAX];
+	const char *text = error_text(s, status, room);
 	struct rsp_out out;
 
 	if (is_failure(status))
 		s->failure = status;
-	if (status == ST_POLICY)
-		s->refused = explanation(s);
+	/* By the target: denied memory, or a stub behind it. */
+	if ((status == ST_POLICY || status == ST_PERM) && !s->refused)
+		s->refused = text;
 	reply_begin(s, &out);
 	rsp_out_char(&out, 'E');
 	if (s->error_text && !s->lldb && !s->coded_text) {
 		rsp_out_char(&out, '.');
-		rsp_out_raw_text(&out, error_text(s, status, room));
+		rsp_out_raw_text(&out, text);
 	} else {
 		rsp_out_hex_bytes(&out, &code, 1);
 		if (s->error_text || s->coded_text) {
 			rsp_out_char(&out, ';');
-			rsp_out_hex_text(&out, error_text(s, status, room));
+			rsp_out_hex_text(&out, text);
 		}
 	}
 	reply_end(s, &out);

@@ -25,8 +25,7 @@ enum {
 	CHAIN_NAME_MAX = 64,
 };
 
-/* Extensions of AMD's (57230, table "VCEK certificate extensions"; facts: virtee snpguest,
- * verify.rs). */
+/* Extensions of AMD's (57230 revision 1.00, 3.1; facts: virtee snpguest, src/verify.rs). */
 #define OID_AMD	       "1.3.6.1.4.1.3704.1."
 #define OID_BOOTLOADER OID_AMD "3.1"
 #define OID_TEE	       OID_AMD "3.2"

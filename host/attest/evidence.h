@@ -52,7 +52,7 @@ int evidence_encode(const struct evidence *e, uint8_t *ret, size_t size) MUST_US
 
 /*
  * Finds a certificate in a table: {GUID, offset u32, length u32} until a GUID of zeros (GHCB
- * specification 56421, "SNP Extended Guest Request"). Returns 1 with *ret pointing into the table,
+ * specification 56421, 4.1.8.1, cert_table). Returns 1 with *ret pointing into the table,
  * 0: not there, ST_SYNTAX: the table is malformed.
  */
 int evidence_find_cert(struct evidence_part table, enum evidence_cert which,

@@ -75,8 +75,9 @@ static int tcb_differs(const char *what, uint8_t reported, uint8_t certified, st
 }
 
 /*
- * Redundant with the signature, as a key is derived from chip and versions, but it is what the
- * specification asks of a verifier (57230, "Verifying an attestation report").
+ * Redundant with the signature, as a key is derived from chip and versions, but verifiers are asked
+ * to (virtee snpguest, src/verify.rs, does likewise), and it says what is wrong where a signature
+ * cannot.
  */
 static int check_extensions(const struct report *r, const struct chain_endorser *e, struct err *err)
 {
@@ -198,7 +199,7 @@ static int check_tcb(struct report_tcb tcb, const char *when, const struct repor
 }
 
 /*
- * REPORTED_TCB is what the key vouches for, and never above what runs (56860, 3.3). A guest that
+ * REPORTED_TCB is what the key vouches for, and never above what runs. A guest that
  * was launched under older firmware could have been read then: LAUNCH_TCB.
  */
 static int check_min_tcb(const struct report *r, enum report_layout layout,

@@ -19,31 +19,36 @@ static void warn_if_open(FILE *file, const char *path)
 			path, path);
 }
 
-/* The next line that says anything, without its end; its length, -1: none, -2: too long. */
-static int next_line(FILE *file, char line[LINE_BYTES])
+/*
+ * The length of the next line that says anything, without its end; 0: there is none. Of a comment
+ * of any length no part counts; of another line that is too long the first part, which is no key.
+ */
+static size_t next_line(FILE *file, char line[LINE_BYTES])
 {
-	size_t len;
+	bool comment = false, begins = true;
 
 	while (fgets(line, LINE_BYTES, file)) {
-		len = strcspn(line, "\r\n");
-		if (len == LINE_BYTES - 1)
-			return -2;
-		if (len && line[0] != '#')
-			return (int)len;
+		size_t len = strcspn(line, "\r\n");
+
+		if (begins)
+			comment = line[0] == '#';
+		if (len && !comment)
+			return len;
+		begins = strchr(line, '\n') != NULL;
 	}
-	return -1;
+	return 0;
 }
 
-static int take_line(const char *path, const char *line, int len, struct identity *ret,
+static int take_line(const char *path, const char *line, size_t len, struct identity *ret,
 		     struct err *err)
 {
 	uint8_t public[AGE_KEY];
 
-	if (len >= 0 && !age_identity_parse(line, (size_t)len, ret->secret)) {
+	if (!age_identity_parse(line, len, ret->secret)) {
 		noise_public(&sodium_crypto, ret->public, ret->secret);
 		return 0;
 	}
-	if (len >= 0 && !age_recipient_parse(line, (size_t)len, public))
+	if (!age_recipient_parse(line, len, public))
 		return err_set(err, ST_SYNTAX,
 			       "%s: this is a public key; wanted is the file that age-keygen made",
 			       path);
@@ -55,13 +60,15 @@ int identity_read(const char *path, struct identity *ret, struct err *err)
 {
 	FILE *file = strcmp(path, "-") ? fopen(path, "re") : stdin;
 	char buffer[BUFSIZ], line[LINE_BYTES];
+	size_t len;
 	int status;
 
 	if (!file)
 		return err_sys(err, "%s", path);
 	setvbuf(file, buffer, _IOFBF, sizeof(buffer));
 	warn_if_open(file, path);
-	status = take_line(path, line, next_line(file, line), ret, err);
+	len = next_line(file, line);
+	status = ferror(file) ? err_sys(err, "%s", path) : take_line(path, line, len, ret, err);
 	if (file != stdin)
 		fclose(file);
 	else

@@ -182,6 +182,13 @@ def main():
     fastest = max(rate["stub m,32768"], rate["stub x,65536"])
     promises["the stub reads at least as fast as QEMU's gdbstub"] = \
         fastest >= rate["qemu, same guest m,2048"]
+    plain, sealed = (results[f"stub {name} x,65536"]["us_per_packet"] for name in ("plain", "sealed"))
+    cipher = run["guest_seal_us_per_mib"] / 16
+    ratio = plain / (sealed - cipher)
+    promises["sealed at least 0.8 of plain, beside the guest's own cipher"] = ratio >= 0.8
+    print(f"\n64 KiB sealed: {sealed:.0f} us, plain {plain:.0f} us; the emulated guest's cipher takes "
+          f"{cipher:.0f} us of it: {ratio:.2f} without it; "
+          f"handshake and stop {run['handshake_and_stop_ms']} ms")
     print(f"\nthe stub, 4 vCPUs under load: {run['steps_per_s']} steps/s, stop {run['stop_ms']} ms, "
           f"resume {run['resume_ms']} ms")
     print(f"work in the guest: {idle['without'] / 1e6:.3f} s without the module, "

@@ -5,16 +5,19 @@ import os
 import re
 import statistics
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 import rsp  # noqa: E402
 import stubvm  # noqa: E402
+from process import CVMDBG, Program, is_listening, run, wait_for  # noqa: E402
 
 STEPS = 300
 STOPS = 30
 ROUNDS = 3
 FORKS = 300
+HANDSHAKES = 5
 
 
 def seconds(action, times):
@@ -65,6 +68,44 @@ def idle_cost():
     return {name: min(values) for name, values in out.items()}
 
 
+def sealed(client):
+    """The same guest and ring, as it is and sealed: the client beside cvmdbg connect on this host."""
+    results, handshake = {}, []
+    with tempfile.TemporaryDirectory(prefix="cvm-") as folder:
+        key, policy = f"{folder}/owner.txt", f"{folder}/policy.txt"
+        run([CVMDBG, "keygen", "-o", key])
+        owner = run([CVMDBG, "keygen", "-y", key]).stdout.strip()
+        text = f"cvmdbg-policy 1;debugger {owner};allow regs.read mem.read run;idle-timeout 60"
+        with open(policy, "w", encoding="utf-8") as file:
+            file.write(text)
+        with stubvm.StubGuest(smp=1, load=False) as guest:
+            guest.ask("specimen seal")
+            cost = int(guest.ask("hash").split("hash ")[-1].split()[1])
+            guest.load()
+            with guest.relay() as agent:
+                base = text_base(agent)
+                results["stub plain x,65536"] = client(f"unix:{agent.target}", "x", 65536, base)
+            guest.ask("unload")
+            guest.load(text)
+            stub_key = re.search(r"^stub-key (\w+)", guest.ask("identity"), re.MULTILINE)[1]
+            with guest.relay() as agent:
+                words = ["--key", key, "--policy", policy, "--stub-key", stub_key]
+                target = f"{folder}/gdb"
+                owner = Program([CVMDBG, "connect", *words, "--listen", f"unix:{target}",
+                                 f"unix:{agent.target}"], f"{folder}/connect.log")
+                wait_for(lambda: is_listening(target), "cvmdbg connect to listen")
+                results["stub sealed x,65536"] = client(f"unix:{target}", "x", 65536, base)
+                for _ in range(HANDSHAKES):
+                    started = time.monotonic()
+                    with rsp.Client(target, noack=False) as one:
+                        one.request("?")
+                        handshake.append(time.monotonic() - started)
+                        one.request("D")
+                owner.stop()
+    return results, {"guest_seal_us_per_mib": cost,
+                     "handshake_and_stop_ms": round(1000 * statistics.median(handshake))}
+
+
 def measure(client):
     """@client: bench.measure. Everything about the stub, for the table and for bench.json."""
     results = {}
@@ -81,5 +122,7 @@ def measure(client):
         results["qemu, same guest m,8"] = client(f"unix:{guest.gdbstub}", "m", 8, base)
         results["qemu, same guest m,2048"] = client(f"unix:{guest.gdbstub}", "m", 2048, base)
     with stubvm.StubGuest(smp=4) as guest, guest.relay() as agent:
-        run = control(agent)
-    return results, run, idle_cost()
+        run_control = control(agent)
+    more, seal = sealed(client)
+    results.update(more)
+    return results, {**run_control, **seal}, idle_cost()

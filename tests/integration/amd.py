@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
 """A key hierarchy like AMD's by the openssl tool, and attestation reports signed with it.
 
+Run as a program it makes the fuzzers' corpora anew: amd.py tests/fuzz/corpus.
+
 An independent second maker beside tests/fake/amd_keys.c: what reads these agrees with the openssl
 tool and with this file's own layout of a report. No AMD hardware was near any of it.
 """
@@ -10,6 +12,8 @@ import hashlib
 import os
 import struct
 import subprocess
+import sys
+import tempfile
 
 REPORT_BYTES = 1184
 SIGNED = 0x2a0
@@ -137,3 +141,34 @@ def report_data(stub_key, policy):
     """REPORT_DATA of a stub with this key that enforces the policy of this text."""
     return hashlib.sha512(b"cvmdbg-attest-1" + stub_key +
                           hashlib.sha256(policy).digest()).digest()
+
+
+def make_corpora(folder):
+    def keep(name, data):
+        path = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(data)
+
+    with tempfile.TemporaryDirectory() as scratch:
+        chain = Chain(scratch)
+        report = chain.report()
+        for version in 2, 3, 5:
+            keep(f"report/version{version}", chain.report(version))
+        keep("report/short", report[:100])
+        keep("report/debug", chain.report(policy=0xb0000, vmpl=3))
+        whole = evidence(report, chain.table("ask", "vcek"))
+        keep("evidence/whole", whole)
+        keep("evidence/cut", whole[:2000])
+        keep("evidence/vcek", evidence(report, chain.table("vcek")))
+        keep("evidence/bare", evidence(report))
+        keep("evidence/empty-table", evidence(report, bytes(24)))
+        keep("evidence/open-table", evidence(report, ASK_GUID + b"\xff" * 8))
+        with open(chain.vcek, "rb") as file:
+            pem = file.read()
+        keep("evidence/pem", evidence(report, VCEK_GUID + struct.pack("<II", 48, len(pem)) +
+                                      bytes(24) + pem))
+
+
+if __name__ == "__main__":
+    make_corpora(sys.argv[1])

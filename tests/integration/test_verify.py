@@ -16,7 +16,10 @@ import amd
 
 B = os.path.abspath(os.environ.get("B", "build"))
 CVMDBG = os.environ.get("CVMDBG", os.path.join(B, "cvmdbg"))
-POLICY = b"cvmdbg-policy 1\nallow mem.read\n"
+POLICY = b"""cvmdbg-policy 1
+debugger age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj
+allow mem.read
+"""
 KEY = bytes(range(32))
 
 chain = other = folder = None
@@ -144,77 +147,6 @@ class Verify(unittest.TestCase):
                 self.assertTrue(result.stderr)
 
 
-# What the kernel does, for cvmdbg-attest alone. The environment says with what.
-KERNEL = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-static size_t load(const char *variable, void *ret, size_t size)
-{
-	const char *path = getenv(variable);
-	FILE *file = path ? fopen(path, "r") : NULL;
-	size_t len = file ? fread(ret, 1, size, file) : 0;
-
-	if (file)
-		fclose(file);
-	return len;
-}
-
-int open(const char *path, int flags, ...)
-{
-	int (*real)(const char *, int, ...) = dlsym(RTLD_NEXT, "open");
-	va_list args;
-	int mode;
-
-	va_start(args, flags);
-	mode = va_arg(args, int);
-	va_end(args);
-	if (strcmp(path, "/dev/sev-guest") == 0) {
-		if (!getenv("FAKE_RESPONSE")) {
-			errno = ENOENT;
-			return -1;
-		}
-		path = "/dev/null";
-	}
-	return real(path, flags, mode);
-}
-
-int ioctl(int fd, unsigned long request, ...)
-{
-	struct call { uint64_t version, request, response, error; } *call;
-	struct request { uint8_t data[64]; uint32_t vmpl; uint8_t zero[28]; uint64_t certs; uint32_t len; } *r;
-	uint8_t response[4000] = { 0 };
-	FILE *asked = fopen(getenv("FAKE_ASKED"), "w");
-	va_list args;
-
-	va_start(args, request);
-	call = va_arg(args, struct call *);
-	va_end(args);
-	r = (struct request *)call->request;
-	if (request != 0xc0205302 || call->version != 1 || r->vmpl || r->len != 0x4000 ||
-	    r->certs % 4096 || getenv("FAKE_REFUSAL")) {
-		call->error = 0x200000016;
-		errno = EIO;
-		return -1;
-	}
-	fwrite(r->data, 1, 64, asked);
-	fclose(asked);
-	load("FAKE_RESPONSE", response, sizeof(response));
-	memcpy((void *)call->response, response, sizeof(response));
-	load("FAKE_CERTS", (void *)r->certs, 0x4000);
-	return 0;
-}
-"""
-
-
 class Attest(unittest.TestCase):
     """cvmdbg-attest against a kernel that is not there."""
 
@@ -233,8 +165,8 @@ class Attest(unittest.TestCase):
         subprocess.run(["gcc", "-std=gnu11", "-D_GNU_SOURCE", "-I.", "-o", self.tool,
                         "stub/linux/attest/cvmdbg-attest.c", "host/attest/evidence.c"], cwd=top,
                        check=True)
-        subprocess.run(["gcc", "-shared", "-fPIC", "-w", "-x", "c", "-o", library, "-"],
-                       input=KERNEL, text=True, check=True)
+        subprocess.run(["gcc", "-std=gnu11", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", library,
+                        "tests/integration/fake_kernel.c"], cwd=top, check=True)
         self.environment = {"PATH": os.environ["PATH"], "LD_PRELOAD": library,
                             "FAKE_ASKED": self.asked}
 
@@ -269,6 +201,42 @@ class Attest(unittest.TestCase):
                      ask="", vcek="")
         self.assertEqual(judged.returncode, 0, judged.stderr)
 
+    def test_tsm(self):
+        report = chain.report(report_data=self.data)
+        table = chain.table("ask", "vcek")
+        tsm = os.path.join(self.folder.name, "tsm")
+        os.mkdir(tsm)
+        kernel = {"FAKE_PROVIDER": "sev_guest\n", "FAKE_OUTBLOB": self.file("out", report)}
+        for certs in table, None:
+            with self.subTest(certificates=certs is not None):
+                if certs:
+                    kernel["FAKE_CERTS"] = self.file("certs", certs)
+                else:
+                    del kernel["FAKE_CERTS"]
+                result = self.run_tool("--tsm", tsm, **kernel)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                with open(self.asked, "rb") as file:
+                    self.assertEqual(file.read(), self.data)
+                with open(self.output, "rb") as file:
+                    self.assertEqual(file.read(), amd.evidence(report, certs))
+                self.assertEqual(os.listdir(tsm), [])
+        kernel["FAKE_PROVIDER"] = "tdx_guest\n"
+        result = self.run_tool("--tsm", tsm, **kernel)
+        self.assertIn('another kind of guest than SEV-SNP: "tdx_guest"', result.stderr)
+        kernel["FAKE_PROVIDER"] = "sev_guest\n"
+        kernel["FAKE_OUTBLOB"] = self.file("out", report[:-1])
+        self.assertIn("has 1183 bytes", self.run_tool("--tsm", tsm, **kernel).stderr)
+        self.assertEqual(os.listdir(tsm), [])
+
+    def test_to_the_stub(self):
+        """Without --output it goes to the device, in place of what the device said."""
+        report = chain.report(report_data=self.data)
+        environment = {**self.environment, "FAKE_RESPONSE": self.response(report)}
+        subprocess.run([self.tool, "--device", self.device, "--tsm", "/nonexistent/tsm"],
+                       env=environment, check=True, capture_output=True)
+        with open(self.device, "rb") as file:
+            self.assertTrue(file.read().startswith(amd.evidence(report)))
+
     def test_without_certificates(self):
         report = chain.report(report_data=self.data)
         result = self.run_tool(FAKE_RESPONSE=self.response(report))
@@ -276,6 +244,11 @@ class Attest(unittest.TestCase):
         self.assertIn("the host gives no certificates", result.stderr)
         with open(self.output, "rb") as file:
             self.assertEqual(file.read(), amd.evidence(report))
+        table = self.file("certs", chain.table("ask", "vcek"))
+        result = self.run_tool(FAKE_RESPONSE=self.response(report), FAKE_CERTS=table,
+                               FAKE_TOO_LONG="1")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("the host gives no certificates", result.stderr)
         broken = self.file("certs", amd.ASK_GUID + b"\xff" * 8)
         result = self.run_tool(FAKE_RESPONSE=self.response(report), FAKE_CERTS=broken)
         self.assertIn("the host gives no certificates", result.stderr)

@@ -84,6 +84,13 @@ static void physical_ranges(void **state)
 	assert_int_equal(deny_allowed(&s->deny, 0x6000, 0x3001), 0x3000);
 	assert_int_equal(deny_allowed(&s->deny, UINT64_MAX, 1), 0);
 	assert_int_equal(deny_allowed(&s->deny, TOP - 1, 2), 1);
+	assert_int_equal(deny_allowed(&s->deny, TOP, 0x2000), 0);
+	assert_int_equal(deny_allowed(&s->deny, TOP - 1, UINT64_MAX), 1);
+	assert_int_equal(deny_allowed(&s->deny, 0, UINT64_MAX), 0x2000);
+	assert_int_equal(deny_allowed(&s->deny, 0, 0), 0);
+	/* What begins behind all runs ends with the address space. */
+	s->deny.count--;
+	assert_int_equal(deny_allowed(&s->deny, TOP, UINT64_MAX), 0x1000);
 }
 
 static void leaves_of_every_size(void **state)

@@ -209,10 +209,19 @@ static void test_retry_pauses(void **state)
 	struct pair *p = pair_create(0);
 	struct frame f;
 	unsigned int i, next = 0;
+	const uint8_t *out;
+	size_t half;
 
 	(void)state;
 	link_retry(&p->end[STUB].link);
 	assert_false(frame_take(&p->end[STUB], &f));
+	/* Half of the first '1' is on the wire: the other half follows. */
+	link_sent(&p->end[DEBUGGER].link, link_output(&p->end[DEBUGGER].link, &out) / 2);
+	half = link_output(&p->end[DEBUGGER].link, &out);
+	link_retry(&p->end[DEBUGGER].link);
+	assert_true(frame_take(&p->end[DEBUGGER], &f));
+	assert_int_equal(f.len, half);
+	end_start(&p->end[DEBUGGER]);
 	assert_true(frame_take(&p->end[DEBUGGER], &f));
 	for (i = 1; i <= 40; i++) {
 		link_retry(&p->end[DEBUGGER].link);

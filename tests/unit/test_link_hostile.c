@@ -332,6 +332,19 @@ static void test_false_hint(void **state)
 	assert_int_equal(p->end[DEBUGGER].asked, 0);
 	assert_false(frame_take(&p->end[DEBUGGER], &f));
 	free(p);
+
+	/* After '3' an answer is no news, and a '3' no second consent. */
+	p = pair_create(0);
+	run_up_to(p, 2, &frames[0]);
+	body[2] ^= 1;
+	frame_of(body, len, &f);
+	frame_give(&p->end[DEBUGGER], &f);
+	assert_int_equal(p->end[DEBUGGER].link.state, LINK_HANDSHAKE);
+	frame_give(&p->end[STUB], &frames[0]);
+	frame_give(&p->end[STUB], &frames[0]);
+	assert_int_equal(p->end[STUB].asked, 1);
+	assert_true(pair_open(p));
+	free(p);
 }
 
 /* Nothing that is not sealed gets an answer, and nobody without a key gets more than '2'. */

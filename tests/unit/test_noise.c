@@ -184,6 +184,7 @@ static void check_wiped(const struct noise *n)
 	assert_true(all_zero(n->secret, NOISE_KEY) && all_zero(n->ephemeral, NOISE_KEY));
 	assert_true(all_zero(n->chaining, NOISE_KEY) && all_zero(&n->cipher, sizeof(n->cipher)));
 	assert_false(n->keyed);
+	assert_int_equal(n->message, 0);
 }
 
 static bool finish(struct pair *p, unsigned int from)

@@ -70,6 +70,9 @@ static const struct bad {
 	{ "cvmdbg-policy 1\nallow run mem", 2, 11, "unknown right" },
 	{ "cvmdbg-policy 1\nallow mem.readx", 2, 7, "unknown right" },
 	{ HEAD "frobnicate", 3, 1, "unknown word" },
+	/* Read as a comment, it must not allow anything. */
+	{ HEAD "allow run # not yet; allow mem.write", 3, 11, "semicolon" },
+	{ "#;cvmdbg-policy 1", 1, 1, "semicolon" },
 	{ HEAD "on-panic", 3, 9, "stop, ignore" },
 	{ HEAD "on-panic stopp", 3, 10, "stop, ignore" },
 	{ HEAD "on-panic dump", 3, 14, "needs a dump-recipient" },

@@ -23,6 +23,7 @@ enum {
 	REPORT_DATA = 64,
 	REPORT_BYTES = 1184,
 	CERTS_MAX = 0x4000, /* as much as the driver takes: SEV_FW_BLOB_MAX_SIZE */
+	CERTS_TOO_LONG = 1, /* for CERTS_MAX: SNP_GUEST_VMM_ERR_INVALID_LEN */
 	TRIES = 8,	    /* while others use the same interface */
 	PATH_BYTES = 256,
 };
@@ -257,7 +258,7 @@ static void ask_sev_guest(const char *tsm, const uint8_t *report_data, struct an
 		.request = (uintptr_t)&request,
 		.response = (uintptr_t)&response,
 	};
-	int fd = open(sev_guest, O_RDWR | O_CLOEXEC);
+	int fd = open(sev_guest, O_RDWR | O_CLOEXEC), failed;
 
 	if (fd < 0 && errno == ENOENT)
 		die("neither %s nor %s is there: this is no SEV-SNP guest, or its kernel lacks the "
@@ -267,7 +268,12 @@ static void ask_sev_guest(const char *tsm, const uint8_t *report_data, struct an
 	if (fd < 0)
 		die("%s: %s", sev_guest, strerror(errno));
 	memcpy(request.user_data, report_data, REPORT_DATA);
-	if (ioctl(fd, SEV_GET_EXT_REPORT, &call))
+	failed = ioctl(fd, SEV_GET_EXT_REPORT, &call);
+	if (failed && call.vmm_error == CERTS_TOO_LONG) {
+		request.certs_len = 0; /* a report alone */
+		failed = ioctl(fd, SEV_GET_EXT_REPORT, &call);
+	}
+	if (failed)
 		die("the processor gives no report: %s: %s (firmware error 0x%x, host error 0x%x)",
 		    sev_guest, strerror(errno), call.firmware_error, call.vmm_error);
 	close(fd);
@@ -276,7 +282,7 @@ static void ask_sev_guest(const char *tsm, const uint8_t *report_data, struct an
 		    response.size);
 	memcpy(ret->report, response.report, REPORT_BYTES);
 	memcpy(ret->certs, certs, sizeof(certs));
-	ret->certs_len = sizeof(certs);
+	ret->certs_len = request.certs_len;
 }
 
 /* --- evidence --- */

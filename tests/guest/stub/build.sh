@@ -19,8 +19,14 @@ cp "$b/module-$release/cvmdbg_stub.ko" "$dir/"
 
 work=$(cd "$dir" && pwd)/specimen
 mkdir -p "$work"
-ln -sf "$PWD/tests/guest/stub/specimen.c" "$work/"
-echo 'obj-m := specimen.o' > "$work/Kbuild"
+ln -sf "$PWD/tests/guest/stub/specimen.c" "$work/main.c"
+# The benchmark asks it what the stub's cipher costs in this guest.
+ln -sf "$PWD/protocol/chacha20poly1305.c" "$PWD/protocol/noise.c" "$work/"
+cat > "$work/Kbuild" <<-EOF
+	ccflags-y := -I$PWD -I$PWD/protocol -Wno-declaration-after-statement
+	obj-m := specimen.o
+	specimen-y := main.o chacha20poly1305.o noise.o
+EOF
 make --no-print-directory -s -C "$kdir" M="$work" modules >&2
 cp "$work/specimen.ko" "$dir/"
 
