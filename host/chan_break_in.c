@@ -60,9 +60,10 @@ static ssize_t break_in_read(struct chan *c, void *buf, size_t len)
 	return n;
 }
 
+/* The first record stops the machine, the frames before it do not. */
 static int64_t patience(struct break_in_chan *b, uint8_t frame)
 {
-	bool first = frame == '1' || (frame == 'r' && !b->records);
+	bool first = frame == 'r' && !b->records;
 
 	b->records |= frame == 'r';
 	return first ? BREAK_IN_FIRST_MS : BREAK_IN_INTERRUPT_MS;

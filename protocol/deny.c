@@ -130,7 +130,7 @@ void deny_refresh(struct deny *d, const struct policy *policy, const struct pagi
 uint64_t deny_allowed(const struct deny *d, uint64_t gpa, uint64_t len)
 {
 	unsigned int low = 0, high = d->count;
-	uint64_t free;
+	uint64_t gap;
 
 	if (d->all)
 		return 0;
@@ -148,6 +148,6 @@ uint64_t deny_allowed(const struct deny *d, uint64_t gpa, uint64_t len)
 	}
 	if (low == d->count)
 		return len;
-	free = d->run[low].first > gpa ? d->run[low].first - gpa : 0;
-	return free < len ? free : len;
+	gap = d->run[low].first > gpa ? d->run[low].first - gpa : 0;
+	return gap < len ? gap : len;
 }

@@ -14,7 +14,7 @@
  *   channel sealed|plain           absent: sealed
  *   on-panic stop|ignore|dump      absent: ignore
  *   idle-timeout SECONDS           absent: 60; 0: a silent debugger is waited for for ever
- *   # comment
+ *   # comment                      to the newline; no semicolon in it
  *
  * What the parser does not know is an error, never skipped: a policy that says less than its author
  * meant would be a hole.

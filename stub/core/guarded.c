@@ -42,12 +42,36 @@ static struct paging tables(const struct stub *s, const struct x86_64_regs *regs
 			      s->config.cbit);
 }
 
-void guarded_refresh(struct stub *s, const struct x86_64_regs *regs)
+/* Whether an earlier CPU has the same tables. */
+static bool followed(const struct stub *s, unsigned int cpu, uint64_t cr3)
 {
-	struct paging paging = tables(s, regs);
+	unsigned int i;
 
-	if (deny_wanted(s->config.policy))
-		deny_refresh(&s->deny, s->config.policy, &paging, any_entry, s);
+	for (i = 0; i < cpu; i++)
+		if (stub_regs(s, i) && x86_64_get(stub_regs(s, i), X86_64_cr3) == cr3)
+			return true;
+	return false;
+}
+
+void guarded_refresh(struct stub *s)
+{
+	const struct policy *policy = s->config.policy;
+	bool first = true;
+	unsigned int i;
+
+	for (i = 0; i < s->cpus && deny_wanted(policy); i++) {
+		const struct x86_64_regs *regs = stub_regs(s, i);
+		struct paging paging;
+
+		if (!regs || followed(s, i, x86_64_get(regs, X86_64_cr3)))
+			continue;
+		paging = tables(s, regs);
+		if (first)
+			deny_refresh(&s->deny, policy, &paging, any_entry, s);
+		else
+			deny_add(&s->deny, policy, &paging, any_entry, s);
+		first = false;
+	}
 }
 
 /* The physical address of @addr and how many bytes from there are in the same page of RAM. */

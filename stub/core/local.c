@@ -229,6 +229,14 @@ static const char help[] = "monitor help                    this list\n"
 			   "monitor cpus                    who is where\n"
 			   "monitor phys ADDRESS [LENGTH]   guest physical memory\n";
 
+/* What a port shows comes from the guest's memory and registers, whatever it is. */
+static bool port_command(struct stub *s, unsigned int vcpu, const char *line, struct buf *out)
+{
+	return !monitor_may(&s->target, RSP_RIGHT_READ_MEM, out) ||
+	       !monitor_may(&s->target, RSP_RIGHT_READ_REG, out) ||
+	       s->port->ops->monitor(s->port, vcpu, line, out);
+}
+
 static int local_command(struct target *t, unsigned int vcpu, const char *line, struct buf *out)
 {
 	struct stub *s = to_stub(t);
@@ -243,7 +251,7 @@ static int local_command(struct target *t, unsigned int vcpu, const char *line, 
 	else {
 		if (monitor_word(&args, "help"))
 			buf_put_text(out, help);
-		else if (s->port->ops->monitor && s->port->ops->monitor(s->port, vcpu, line, out))
+		else if (s->port->ops->monitor && port_command(s, vcpu, line, out))
 			return 0;
 		else
 			buf_put_text(out, "no such command; try monitor help\n");

@@ -7,7 +7,11 @@
 #include "protocol/age.h"
 #include "stub_internal.h"
 
-enum { LAST_WORDS_MS = 1000, LOG_BYTES = 160 };
+enum {
+	LAST_WORDS_MS = 1000,
+	LOG_BYTES = 160,
+	REFUSALS_TOLD = 8, /* in a session; the others are counted */
+};
 
 static const char *const detached = "debugger detached, machine runs";
 static const char *const closed = "debugger gone, machine runs";
@@ -73,6 +77,7 @@ static void begin(struct stub *s, uint32_t number)
 	s->beat = s->port->ops->beat(s->port);
 	s->beat_ms = s->port->ops->now_ms(s->port);
 	s->stop_pending = false;
+	s->refusals = 0;
 	rsp_server_init(&s->server, &s->target, s->config.policy->rights, s->server_mem,
 			STUB_PACKET_BYTES, &s->stop);
 	tell(s, "attached, machine stopped", "");
@@ -86,9 +91,23 @@ static void hang_up(struct stub *s, uint32_t number)
 	s->port->ops->hang_up(s->port);
 }
 
+static void tell_count(struct stub *s)
+{
+	char text[LOG_BYTES] = { 0 };
+	struct buf b;
+
+	buf_init(&b, text, sizeof(text) - 1);
+	buf_put_text(&b, "requests refused in this session: ");
+	buf_put_decimal(&b, s->refusals);
+	s->port->ops->log(s->port, text);
+}
+
 void session_end(struct stub *s, const char *why)
 {
 	uint32_t number = s->session;
+
+	if (s->refusals > REFUSALS_TOLD)
+		tell_count(s);
 
 	breaks_clear(s);
 	s->session = 0;
@@ -136,12 +155,22 @@ static bool flush(struct stub *s)
 	return wire_flushed(s);
 }
 
+static void tell_refusal(struct stub *s)
+{
+	uint64_t count = s->server.stats.refused;
+
+	if (count != s->refusals && count <= REFUSALS_TOLD)
+		tell(s, "was refused", s->server.refused ? s->server.refused : "run");
+	s->refusals = count;
+}
+
 static void receive(struct stub *s)
 {
 	const uint8_t *data;
 	size_t len = wire_peek(s, &data);
 
 	wire_used(s, rsp_server_input(&s->server, data, len));
+	tell_refusal(s);
 }
 
 bool session_listen(struct stub *s)
@@ -149,6 +178,16 @@ bool session_listen(struct stub *s)
 	(void)flush(s);
 	receive(s);
 	return s->break_wanted || wire_state(s) != LINK_OPEN || lost(s);
+}
+
+void session_forget(struct stub *s)
+{
+	if (!s->greeted || s->session)
+		return;
+	if (wire_state(s) == LINK_REFUSED)
+		tell(s, "refused", s->link.why);
+	wire_end(s);
+	s->greeted = 0;
 }
 
 /* The reply to the last request, as long as anybody takes it. */

@@ -32,6 +32,8 @@ bool stub_poll(struct stub *s)
 	if ((owner && !(owner & OWNER_OVERDUE)) || !stub_swap(&s->owner, owner, OWNER_BRIEF))
 		return false;
 	number = session_number(s);
+	if (!number)
+		session_forget(s);
 	if (number == s->session)
 		wanted = number && session_listen(s);
 	else

@@ -78,6 +78,8 @@ bool session_listen(struct stub *s);
  * false: not yet, or never.
  */
 bool session_greet(struct stub *s, uint32_t number);
+/* Nobody is there: a handshake that was under way is over. */
+void session_forget(struct stub *s);
 /* Everything as it was before the session. */
 void session_end(struct stub *s, const char *why);
 
@@ -104,8 +106,8 @@ int guarded_write(struct stub *s, const struct x86_64_regs *regs, enum target_sp
 		  uint64_t addr, const void *buf, size_t len);
 int guarded_region(struct stub *s, const struct x86_64_regs *regs, uint64_t addr,
 		   struct target_region *ret);
-/* At a stop: finds the pages that the policy denies. @regs: of a CPU in kernel mode. */
-void guarded_refresh(struct stub *s, const struct x86_64_regs *regs);
+/* At a stop: finds the pages that the policy denies, through the tables of all CPUs. */
+void guarded_refresh(struct stub *s);
 /* Whether the policy denies the page at @addr; local_fail has been told. */
 bool guarded_denied(struct stub *s, const struct x86_64_regs *regs, uint64_t addr);
 /*

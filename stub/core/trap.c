@@ -244,19 +244,20 @@ static void go_run(struct stub *s, unsigned int self)
 }
 
 /*
- * The tables that a CPU uses in user mode may lack the kernel (page table isolation). Each session
- * begins in kernel mode, in the code of the port: something is known in any case.
+ * What is denied is found anew, through the tables of all CPUs: those that a CPU uses in user mode
+ * may lack the kernel (page table isolation). While all are there, what was found last stays; each
+ * session begins in kernel mode, in the code of the port.
  */
-static void refresh(struct stub *s, unsigned int self)
+static void refresh(struct stub *s)
 {
 	unsigned int i;
 
 	for (i = 0; i < s->cpus; i++) {
-		const struct x86_64_regs *regs = stub_regs(s, (self + i) % s->cpus);
+		const struct x86_64_regs *regs = stub_regs(s, i);
 
 		if (!regs || stub_user_mode(regs))
 			continue;
-		guarded_refresh(s, regs);
+		guarded_refresh(s);
 		return;
 	}
 }
@@ -274,7 +275,7 @@ static void own(struct stub *s, unsigned int cpu, struct x86_64_regs *regs,
 	s->break_wanted = false;
 	s->stop = *stop;
 	s->port->ops->stopped(s->port);
-	refresh(s, cpu);
+	refresh(s);
 	do {
 		s->stop_pending = true;
 		session_serve(s);

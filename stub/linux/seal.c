@@ -8,6 +8,7 @@
  * X25519 is integer code in every kernel, SHA-256 plain C in 6.1 and 6.12; ChaCha20-Poly1305 would
  * take the FPU, so that is the portable one (protocol/chacha20poly1305.h).
  */
+#include <linux/delay.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/random.h>
@@ -20,7 +21,7 @@
 #include "protocol/chacha20poly1305.h"
 #include "stub/linux/module.h"
 
-enum { EPHEMERALS = 16, SHOW_BYTES = 512 };
+enum { EPHEMERALS = 16, EVIDENCE_LOOK_MS = 20, SHOW_BYTES = 512 };
 
 static const char attest_label[] = "cvmdbg-attest-1";
 
@@ -118,6 +119,20 @@ static ssize_t device_read(struct file *file, char __user *to, size_t len, loff_
 	return simple_read_from_buffer(to, len, pos, text, n);
 }
 
+/* Somebody may just be looking at the link, or be greeted, which takes STUB_GREETING_MS at most. */
+static bool set_evidence(const u8 *data, size_t len)
+{
+	unsigned int ms;
+
+	for (ms = 0; ms <= STUB_GREETING_MS; ms += EVIDENCE_LOOK_MS) {
+		if (stub_set_evidence(linux_stub, data, len))
+			return true;
+		if (msleep_interruptible(EVIDENCE_LOOK_MS))
+			return false;
+	}
+	return false;
+}
+
 /* All of the evidence at once; for the sessions that begin afterwards. */
 static ssize_t device_write(struct file *file, const char __user *from, size_t len, loff_t *pos)
 {
@@ -128,7 +143,7 @@ static ssize_t device_write(struct file *file, const char __user *from, size_t l
 	mutex_lock(&evidence_lock);
 	if (copy_from_user(evidence[evidence_next], from, len))
 		ret = -EFAULT;
-	else if (!stub_set_evidence(linux_stub, evidence[evidence_next], len))
+	else if (!set_evidence(evidence[evidence_next], len))
 		ret = -EBUSY;
 	else
 		evidence_next = !evidence_next;

@@ -12,11 +12,13 @@ import threading
 import time
 import unittest
 
+import amd
 import stubvm
 from debugger import gdb
 from process import CVMDBG, run
 
 RIGHTS = "allow regs.read regs.write mem.read mem.write run points monitor"
+LINE_DIGITS = 1000  # a UART that is not read loses characters
 SECRET = b"the owner's secret: nobody else may see this"
 
 
@@ -82,15 +84,16 @@ class Sealed(unittest.TestCase):
         self.guest.before = self.guest.hash()
         said = self.guest.ask("identity")
         self.stub_key = re.search(r"^stub-key ([0-9a-f]{64})", said, re.MULTILINE)[1]
+        self.report_data = bytes.fromhex(re.search(r"^report-data (\w{128})\b", said, re.MULTILINE)[1])
         self.specimen = self.guest.symbols_command("specimen")
         words = ("--qmp", self.guest.qmp) if "--qmp" in self.words else ()
         self.agent = self.guest.relay(*words)
         self.tap = Tap(f"{self.dir}/tap", self.agent.target)
         self.addCleanup(self.tap.close)
 
-    def connect_argv(self, key=None, policy=None, stub_key=None):
+    def connect_argv(self, key=None, policy=None, trust=None):
         return [CVMDBG, "connect", "--key", key or self.key, "--policy", policy or self.policy,
-                "--stub-key", stub_key or self.stub_key, f"unix:{self.dir}/tap"]
+                *(trust or ("--stub-key", self.stub_key)), f"unix:{self.dir}/tap"]
 
     def gdb(self, body, **who):
         body = f"run({self.specimen!r})\n{textwrap.dedent(body)}"
@@ -159,7 +162,7 @@ class Journey(Sealed):
         with open(changed, "w", encoding="utf-8") as file:
             file.write(self.text + "\n")
         self.assertRegex(self.refused(policy=changed), "policy")
-        self.assertRegex(self.refused(stub_key="42" * 32), "stub's key")
+        self.assertRegex(self.refused(trust=("--stub-key", "42" * 32)), "stub's key")
         self.guest.check_whole()
 
     def test_plain_is_not_spoken(self):
@@ -190,6 +193,42 @@ class Journey(Sealed):
         ''')
         self.assertEqual(len(seen["beside"]), 16)
         self.assertIn("policy denies", seen["phys"])
+        self.guest.check_whole()
+
+
+class Attested(Sealed):
+    """Evidence in the guest. There is no AMD hardware: the test is the PSP, with keys of its own."""
+
+    def show(self, evidence):
+        """What cvmdbg-attest does: hands the evidence to the module."""
+        text = evidence.hex()
+        for start in range(0, len(text), LINE_DIGITS):
+            self.guest.ask(f"evidence {text[start:start + LINE_DIGITS]}")
+        self.guest.ask("evidence")
+
+    def test_evidence(self):
+        """Nobody gets the owner's key shown but the stub of the measured guest with this policy."""
+        self.start()
+        chain = amd.Chain(self.dir)
+        trust = ("--ark", chain.ark, "--measurement", "3e" * 48)
+        self.assertIn("evidence missing", self.refused(trust=trust))
+        table = chain.table("ask", "vcek")
+        self.show(amd.evidence(chain.report(report_data=bytes(64)), table))
+        self.assertIn("REPORT_DATA differs", self.refused(trust=trust))
+        self.show(amd.evidence(chain.report(report_data=self.report_data, policy=0xb0000), table))
+        self.assertRegex(self.refused(trust=trust), "(?i)debug")
+        self.show(amd.evidence(chain.report(report_data=self.report_data), table))
+        wrong = ("--ark", chain.ark, "--measurement", "00" * 48)
+        self.assertIn("the measurement differs", self.refused(trust=wrong))
+        old = (*trust, "--min-tcb", "snp=25")
+        self.assertIn("--min-tcb wants 25", self.refused(trust=old))
+        seen = self.gdb('result("pc", value("$pc"))', trust=trust)
+        self.assertNotEqual(seen["pc"], 0)
+        # A policy that was swapped, and a key that was: the report vouches for neither.
+        self.guest.ask("unload")
+        self.guest.load(self.text)
+        self.show(amd.evidence(chain.report(report_data=self.report_data), table))
+        self.assertIn("REPORT_DATA differs", self.refused(trust=trust))
         self.guest.check_whole()
 
 

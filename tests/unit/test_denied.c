@@ -144,12 +144,18 @@ static void points_stay_outside(void **state)
 static void every_cpu_counts(void **state)
 {
 	struct fixture *f = *state;
+	unsigned int i;
 
-	x86_64_set(&f->cpu.regs[0], X86_64_cr3, UNUSED);
 	deny(f, false, SECOND, SECOND);
-	assert_int_equal(read_at(f, TARGET_VIRT, MAPPED, 1), ST_FAULT);
-	assert_int_equal(read_at(f, TARGET_PHYS, SECOND_GPA, 1), ST_POLICY);
-	assert_int_equal(read_at(f, TARGET_PHYS, THIRD_GPA, 1), 1);
+	for (i = 0; i < FAKE_CPU_VCPUS; i++) {
+		x86_64_set(&f->cpu.regs[i], X86_64_cr3, UNUSED);
+		memory_drop(&f->memory);
+		assert_int_equal(memory_read(&f->memory, i, TARGET_VIRT, MAPPED, f->buf, 1),
+				 ST_FAULT);
+		assert_int_equal(read_at(f, TARGET_PHYS, SECOND_GPA, 1), ST_POLICY);
+		assert_int_equal(read_at(f, TARGET_PHYS, THIRD_GPA, 1), 1);
+		x86_64_set(&f->cpu.regs[i], X86_64_cr3, f->vm->cr3);
+	}
 }
 
 static void without_tables_all_is_denied(void **state)

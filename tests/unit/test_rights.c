@@ -153,8 +153,11 @@ static void check_one(const struct expectation *e, unsigned int rights)
 	else if (!strstr(s.server.refused, policy_right_name(missing & -missing)) &&
 		 !strstr(s.server.refused, policy_right_name(missing & (missing - 1))))
 		fail_msg("%s with rights 0x%x: called %s", e->ask, rights, s.server.refused);
-	if (missing)
+	if (missing) {
+		/* Nothing of a refused request was done. */
 		assert_int_not_equal(s.server.state, RSP_SERVER_RUNNING);
+		assert_int_equal(x86_64_get(&s.fake.regs[0], X86_64_rip), SECRET_REG);
+	}
 	if (!(rights & RSP_RIGHT_READ_REG) && contains(&s, SECRET_REG_HEX))
 		fail_msg("%s with rights 0x%x shows a register", e->ask, rights);
 	if (!(rights & RSP_RIGHT_READ_MEM) &&

@@ -225,6 +225,30 @@ static void test_after_death(void **state)
 	stub_test_end(&s.t);
 }
 
+/* --- rights --- */
+
+static void test_refusals_are_logged(void **state)
+{
+	struct stub_test t;
+	struct policy policy = stub_test_policy;
+	const struct stub_config config = { .policy = &policy };
+	unsigned int i;
+
+	(void)state;
+	stub_test_begin(&t, 1);
+	policy.rights &= ~(unsigned int)RSP_RIGHT_WRITE_MEM;
+	stub_machine_start(t.m, &config, true);
+	stub_test_connect(&t);
+	stub_test_expect(&t, "?", "T02*");
+	for (i = 0; i < 20; i++)
+		stub_test_expect(&t, "Mffff888000010000,1:00", "E01*");
+	assert_true(stub_machine_logged(t.m, "debugger was refused: mem.write"));
+	stub_test_expect(&t, "D", "OK");
+	assert_true(stub_machine_runs(t.m));
+	assert_true(stub_machine_logged(t.m, "requests refused in this session: 20"));
+	stub_test_end(&t);
+}
+
 /* --- memory that the policy denies --- */
 
 static void expect_bytes(struct stub_test *t, const char *ask, size_t count)
@@ -280,6 +304,7 @@ int main(void)
 		cmocka_unit_test(test_another_policy), cmocka_unit_test(test_debugger_objects),
 		cmocka_unit_test(test_plain),	       cmocka_unit_test(test_forged),
 		cmocka_unit_test(test_no_randomness),  cmocka_unit_test(test_after_death),
+		cmocka_unit_test(test_refusals_are_logged),
 		cmocka_unit_test(test_denied),
 	};
 

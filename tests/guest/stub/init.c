@@ -24,6 +24,7 @@ enum {
 	LINE_MAX_BYTES = 4096, /* what a terminal takes (N_TTY_BUF_SIZE) */
 	EVIDENCE_BYTES = 16384,
 	BEAT_NS = 200000000,
+	PAUSE_NS = 50000000,
 	WORKERS_MAX = 64,
 	WORK_NS = 2000000,
 	WORK_PAGES = 16,
@@ -80,14 +81,20 @@ static int do_identity(const char *args)
 {
 	int fd = open("/dev/cvmdbg", O_RDONLY | O_CLOEXEC);
 	char text[512];
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
 	(void)args;
 	if (fd >= 0)
 		close(fd);
-	if (n > 0)
-		printf("%.*s", (int)n, text);
-	return n > 0 ? 0 : -1;
+	if (n <= 0)
+		return -1;
+	/* A line at a time: more at once and the emulated UART repeats a character now and then. */
+	text[n] = '\0';
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		printf("%s\n", line);
+		nap(PAUSE_NS);
+	}
+	return 0;
 }
 
 /* Hex digits, added to what came before; none: all that goes to the stub. */
