@@ -182,7 +182,7 @@ $(ATTEST): stub/linux/attest/cvmdbg-attest.c host/attest/evidence.c host/attest/
 BUILD_DEPS := gcc libc6-dev libjansson-dev libsodium-dev libssl-dev python3
 DEMO_DEPS := $(BUILD_DEPS) gdb kmod libseccomp-dev linux-headers-cloud-amd64 qemu-system-x86
 # Headers of the newer series bring their kernel along; nothing boots it but the tests' guests.
-CHECK_DEPS := $(DEMO_DEPS) openssl clang libclang-rt-14-dev libcmocka-dev gdbserver lldb-19 groff man-db \
+CHECK_DEPS := $(DEMO_DEPS) age openssl clang libclang-rt-14-dev libcmocka-dev gdbserver lldb-19 groff man-db \
 	   clang-format shellcheck xz-utils cppcheck dkms linux-headers-amd64 linux-headers-6.12-cloud-amd64 \
 	   golang-go golang-github-flynn-noise-dev
 

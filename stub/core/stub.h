@@ -105,10 +105,10 @@ struct stub {
 	struct stub_config config;
 	struct rsp_server server;
 	uint64_t refusals; /* requests of this session that were told or counted */
-	uint32_t owner;	  /* who owns the stub: enum stub_owner; 0: nobody, the machine runs */
-	uint32_t session; /* being served; 0: none */
-	uint32_t ended;	  /* number of the session that we ended last */
-	uint32_t greeted; /* number of the session that `link` is for */
+	uint32_t owner;	   /* who owns the stub: enum stub_owner; 0: nobody, the machine runs */
+	uint32_t session;  /* being served; 0: none */
+	uint32_t ended;	   /* number of the session that we ended last */
+	uint32_t greeted;  /* number of the session that `link` is for */
 	uint64_t greeted_ms;
 	struct link link; /* of a sealed session */
 	struct link_config link_config;

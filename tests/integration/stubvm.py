@@ -42,7 +42,8 @@ class StubGuest(vm.Guest):
 
     kind     "cloud", "generic" (6.1) or "next" (a newer series)
     smp      vCPUs
-    link     "ring", "serial" or None (no device: to be hot-plugged)
+    link     "ring", "serial" (a UART behind a socket), "pty" (behind a terminal) or None (no device: to
+             be hot-plugged)
     load     load the module at once, with POLICY
     """
 
@@ -75,9 +76,9 @@ class StubGuest(vm.Guest):
         if self.link == "ring":
             argv += ["-object", f"memory-backend-file,id=ring,mem-path={self.ring},size={RING_BYTES},"
                      "share=on", "-device", "ivshmem-plain,memdev=ring"]
-        if self.link == "serial":
-            argv += ["-chardev", f"socket,id=stub,path={self.dir}/ttyS1,server=on,wait=off",
-                     "-serial", "chardev:stub"]
+        if self.uart:
+            backend = {"serial": f"socket,path={self.dir}/ttyS1,server=on,wait=off", "pty": "pty"}
+            argv += ["-chardev", f"{backend[self.link]},id=stub", "-serial", "chardev:stub"]
         return argv
 
     def drain(self):
@@ -110,7 +111,7 @@ class StubGuest(vm.Guest):
         self.console_in.sendall(line.encode() + b"\n")
 
     def load(self, policy=POLICY, extra=""):
-        serial = "serial=0x2f8" if self.link == "serial" else ""
+        serial = "serial=0x2f8" if self.uart else ""
         if serial and not self.unbound:
             self.ask("unbind 2f8")
             self.unbound = True
@@ -155,9 +156,19 @@ class StubGuest(vm.Guest):
     # --- the host's side ---
 
     @property
+    def uart(self):
+        return self.link in ("serial", "pty")
+
+    @property
     def stub(self):
         """What --stub takes."""
-        return f"ring:{self.ring}" if self.link != "serial" else f"unix:{self.dir}/ttyS1"
+        if self.link == "serial":
+            return f"unix:{self.dir}/ttyS1"
+        if self.link == "pty":
+            with self.monitor() as qmp:
+                backends = {row["label"]: row["filename"] for row in qmp.execute("query-chardev")}
+            return backends["stub"].replace("pty:", "serial:")
+        return f"ring:{self.ring}"
 
     def start(self, command, *words):
         agent = StubAgent(self, command, words)

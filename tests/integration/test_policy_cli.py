@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT OR GPL-2.0-only
-"""`cvmdbg policy` and `cvmdbg keygen` as a guest's owner uses them, beside the real age and age-keygen.
+"""`cvmdbg policy` and `cvmdbg keygen` as a guest's owner uses them, beside the real age tools.
 
 Keys cross both ways: what age-keygen makes we read, what we make age encrypts to and decrypts with.
 """
@@ -219,10 +219,10 @@ on-panic dump
 
     def test_hash_is_of_the_bytes(self):
         """Blanks, comments and line ends count: guest and owner compare texts, not meanings."""
-        seen = {json.loads(cvmdbg("policy", "show", "--json", self.path("p", text)).stdout)["sha256"]
-                for text in (self.text, self.text + "\n", self.text + "#",
-                             self.text.replace("\n", "\r\n"), self.text.replace("allow ", "allow  "))}
-        self.assertEqual(len(seen), 5)
+        texts = (self.text, self.text + "\n", self.text + "#", self.text.replace("\n", "\r\n"),
+                 self.text.replace("allow ", "allow  "))
+        shown = [cvmdbg("policy", "show", "--json", self.path("p", text)) for text in texts]
+        self.assertEqual(len({json.loads(s.stdout)["sha256"] for s in shown}), len(texts))
 
     def test_warnings(self):
         self.done(cvmdbg("policy", "check", self.path("p", self.text)))
@@ -242,7 +242,8 @@ on-panic dump
                 ("allow run\n", "1:1", "begins with"),
                 (head, "1:16", "needs a debugger"),
                 (head + f"# owner\n\tdebugger {wrong}\n", "3:11", "mistyped"),
-                (head + f"debugger {self.owner}\nallow mem.read everything\n", "3:16", "unknown right"),
+                (head + f"debugger {self.owner}\nallow mem.read everything\n", "3:16",
+                 "unknown right"),
                 (head + "channel plain\ndeny mem 0x2000-0x1000\n", "3:10", "empty"),
                 (head + "channel plain;be nice\n", "3:1", "unknown word"),
                 (head + "channel plain # to be removed; allow run\n", "2:15", "semicolon"),
@@ -262,7 +263,8 @@ on-panic dump
         self.refused(cvmdbg("policy", "check", "/dev/zero"), "at most 4096 bytes")
         self.refused(cvmdbg("policy", "check", self.path("none")), "No such file")
         self.refused(cvmdbg("policy", "check", self.folder), "directory")
-        self.refused(cvmdbg("policy", "check", self.path("p", "cvmdbg-policy 1\0\nchannel plain")), ":1:15: ")
+        nul = self.path("p", "cvmdbg-policy 1\0\nchannel plain")
+        self.refused(cvmdbg("policy", "check", nul), ":1:15: ")
 
     def test_usage(self):
         for options in ((), ("check",), ("show", "a", "b"), ("check", "--json", "a"),

@@ -73,14 +73,17 @@ class Sealed(unittest.TestCase):
         self.key = f"{self.dir}/owner.txt"
         self.owner = keygen(self.key)
         self.policy = f"{self.dir}/policy.txt"
-        self.text = f"cvmdbg-policy 1;debugger {self.owner};{RIGHTS};{self.more}"
+        self.write_policy(f"cvmdbg-policy 1;debugger {self.owner};{RIGHTS};{self.more}")
+
+    def write_policy(self, text):
+        self.text = text
         with open(self.policy, "w", encoding="utf-8") as file:
             file.write(self.text)
 
     def start(self):
         self.guest = stubvm.StubGuest(smp=self.smp, link=self.link, append=self.append, load=False)
         self.addCleanup(self.guest.close)
-        self.guest.load(self.text)
+        self.guest.load(self.text.replace("\n", "\\n"))
         self.guest.before = self.guest.hash()
         said = self.guest.ask("identity")
         self.stub_key = re.search(r"^stub-key ([0-9a-f]{64})", said, re.MULTILINE)[1]
@@ -179,10 +182,9 @@ class Journey(Sealed):
 
     def test_denied(self):
         """Ranges that the policy denies: by name, by alias, by physical address."""
-        self.more += ";deny mem phys:0x100000-0x101000"
-        with open(self.policy, "w", encoding="utf-8") as file:
-            self.text = f"cvmdbg-policy 1;debugger {self.owner};{RIGHTS};{self.more}"
-            file.write(self.text)
+        self.write_policy(f"# lines, as cvmdbg-load hands them over\ncvmdbg-policy 1\n\n"
+                          f"debugger {self.owner}  # the owner\n{RIGHTS}\n"
+                          "deny mem phys:0x100000-0x101000\n")
         self.start()
         seen = self.gdb('''
             base = value("page_offset_base")

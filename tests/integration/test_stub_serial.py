@@ -11,8 +11,49 @@ import stubvm
 from debugger import gdb
 
 
-class Serial(unittest.TestCase):
-    """One guest whose second UART is the stub's."""
+class Served:
+    """`cvmdbg serve --stub` on the line itself: the agent's RSP client in between, no relay."""
+
+    def test_served(self):
+        """gdb through the agent: banner, a breakpoint in a module, its CPU, a step; twice."""
+        self.guest.ask("busy 1")
+        with self.guest.serve_stub() as agent:
+            for _ in range(2):
+                seen = gdb(self.guest.elf, agent.target, '''
+                    result("threads", len(gdb.selected_inferior().threads()))
+                    result("banner", gdb.parse_and_eval("(char *)linux_banner").string())
+                    result("stop", stop_at("__do_sys_getppid"))
+                    result("at", gdb.newest_frame().name())
+                    pc = value("$pc")
+                    run("stepi")
+                    result("step", value("$pc") - pc)
+                    result("status", run("monitor status"))
+                ''', timeout=120)
+                self.assertEqual(seen["threads"], self.guest.smp)
+                self.assertIn("Linux version", seen["banner"])
+                self.assertIn("breakpoint 1", seen["stop"])
+                self.assertEqual(seen["at"], "__do_sys_getppid")
+                self.assertTrue(0 < seen["step"] < 16, seen["step"])
+                self.assertIn("software breakpoints", seen["status"])
+        self.guest.ask("busy 0")
+
+    def test_served_packets(self):
+        """Ctrl-C, a write, a client that goes without a word: the guest runs on."""
+        watched = self.symbols["specimen_watched"]
+        with self.guest.serve_stub() as agent:
+            with stubvm.Client(agent.target) as client:
+                client.demand(f"M{watched:x},4:12345678")
+                client.send("vCont;c")
+                self.guest.check_alive()
+                self.assertEqual(client.interrupt()[:3], b"T02")
+            self.guest.check_alive()
+            with stubvm.Client(agent.target) as client:
+                self.assertEqual(client.memory(watched, 4), b"\x12\x34\x56\x78")
+                client.demand("D")
+
+
+class Serial(Served, unittest.TestCase):
+    """One guest whose second UART is the stub's; its other end is a socket."""
 
     @classmethod
     def setUpClass(cls):
@@ -117,6 +158,19 @@ class Serial(unittest.TestCase):
             with stubvm.Client(agent.target) as client:
                 self.assertNotEqual(client.pc(), 0)
                 client.demand("D")
+
+
+class Terminal(Served, unittest.TestCase):
+    """The same behind a terminal, as a UART on a cable is: `--stub serial:/dev/pts/N`."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.guest = stubvm.StubGuest(link="pty", smp=2)
+        cls.addClassCleanup(cls.guest.close)
+        cls.symbols = cls.guest.module_symbols("specimen")
+
+    def tearDown(self):
+        self.guest.check_whole()
 
 
 if __name__ == "__main__":

@@ -300,10 +300,14 @@ static void test_denied(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_session),	       cmocka_unit_test(test_stranger),
-		cmocka_unit_test(test_another_policy), cmocka_unit_test(test_debugger_objects),
-		cmocka_unit_test(test_plain),	       cmocka_unit_test(test_forged),
-		cmocka_unit_test(test_no_randomness),  cmocka_unit_test(test_after_death),
+		cmocka_unit_test(test_session),
+		cmocka_unit_test(test_stranger),
+		cmocka_unit_test(test_another_policy),
+		cmocka_unit_test(test_debugger_objects),
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_forged),
+		cmocka_unit_test(test_no_randomness),
+		cmocka_unit_test(test_after_death),
 		cmocka_unit_test(test_refusals_are_logged),
 		cmocka_unit_test(test_denied),
 	};

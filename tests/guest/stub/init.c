@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,9 +72,19 @@ static void load_crypto(void)
 		(void)load(names[i], "");
 }
 
+/* "\\n" stands for a newline: cvmdbg-load hands policies over as they are. */
 static int do_load(const char *args)
 {
-	return load("/cvmdbg_stub.ko", args);
+	char text[LINE_MAX_BYTES], *to = text;
+
+	for (; *args && to < text + sizeof(text) - 1; args++) {
+		bool newline = args[0] == '\\' && args[1] == 'n';
+
+		*to++ = newline ? '\n' : *args;
+		args += newline;
+	}
+	*to = '\0';
+	return load("/cvmdbg_stub.ko", text);
 }
 
 /* What the stub says of itself to the tool that attests it. */
