@@ -20,6 +20,7 @@ enum {
 	EFLAGS_IDLE = 0x202, /* interrupts on */
 	KERNEL_CS = 0x10,
 	RUNS_MS = 10000, /* real time until a CPU counts as stuck */
+	TEARDOWN_MS = 100000,
 	DEVICE_GPA = 0x40000000,
 };
 #define ENTRY_NX (1ull << 63)
@@ -407,6 +408,8 @@ void stub_machine_destroy(struct stub_machine *m)
 	if (!m)
 		return;
 	__atomic_store_n(&m->quit, 1, __ATOMIC_RELEASE);
+	/* A CPU that waits for another one has waited long enough: that one may be gone already. */
+	stub_machine_pass(m, TEARDOWN_MS);
 	for (i = 0; i < m->threads; i++)
 		pthread_join(m->cpu[i].thread, NULL);
 	pthread_mutex_destroy(&m->lock);

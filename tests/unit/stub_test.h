@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "protocol/buf.h"
 #include "tests/fake/stub_machine_line.h"
@@ -99,5 +100,16 @@ static inline void stub_test_set_pc(struct stub_test *t, unsigned int vcpu, uint
 	buf_put_hex_bytes(&b, raw, sizeof(raw));
 	stub_test_expect(t, packet, "OK");
 }
+
+/* The condition comes true while the machine's time goes on. */
+#define EVENTUALLY(t, condition)                                                                   \
+	do {                                                                                       \
+		int tries_;                                                                        \
+		for (tries_ = 0; tries_ < 5000 && !(condition); tries_++) {                        \
+			stub_machine_pass((t)->m, 10);                                             \
+			usleep(1000);                                                              \
+		}                                                                                  \
+		assert_true(condition);                                                            \
+	} while (0)
 
 #endif

@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <unistd.h>
 
 #include "tests/unit/stub_test.h"
 
@@ -23,17 +22,6 @@ static uint32_t crashes(const struct stub_test *t)
 		count += __atomic_load_n(&t->m->cpu[i].crashes, __ATOMIC_RELAXED);
 	return count;
 }
-
-/* The condition comes true while the machine's time goes on. */
-#define EVENTUALLY(t, condition)                                                                   \
-	do {                                                                                       \
-		int tries_;                                                                        \
-		for (tries_ = 0; tries_ < 5000 && !(condition); tries_++) {                        \
-			stub_machine_pass((t)->m, 10);                                             \
-			usleep(1000);                                                              \
-		}                                                                                  \
-		assert_true(condition);                                                            \
-	} while (0)
 
 /* --- links --- */
 

@@ -217,8 +217,7 @@ static void test_after_death(void **state)
 	s.policy.on_panic = POLICY_PANIC_STOP;
 	run(&s);
 	stub_machine_event(s.t.m, 1, STUB_MACHINE_OOPS);
-	while (!__atomic_load_n(&s.t.m->stopped, __ATOMIC_ACQUIRE))
-		;
+	EVENTUALLY(&s.t, __atomic_load_n(&s.t.m->stopped, __ATOMIC_ACQUIRE));
 	assert_int_equal(connect_line(&s), LINK_OPEN);
 	stub_test_expect(&s.t, "?", "T0*");
 	stub_test_expect(&s.t, "D", "OK");
