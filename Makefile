@@ -36,7 +36,7 @@ HOST_CFLAGS = $(BASE) $(CFLAGS) $(SAN) -D_GNU_SOURCE -DCVMDBG_VERSION='"$(VERSIO
 FS_CFLAGS = $(BASE) -O2 -g -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) \
 	   -fno-pic -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-stack-protector \
 	   -fno-builtin -Wframe-larger-than=1024
-HOST_LIBS := -ljansson -lsodium -lcrypto
+HOST_LIBS := -ljansson -lsodium -lcrypto -lz -lzstd -llzo2 -lsnappy -lfuse3
 SEVSIM_LIBS := -ljansson -lseccomp -lcrypto -lpthread
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FUZZ_CFLAGS = $(BASE) -O1 -g -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined \
@@ -179,7 +179,8 @@ $(ATTEST): stub/linux/attest/cvmdbg-attest.c host/attest/evidence.c host/attest/
 	$(call say,GUEST,$@)$(CC) $(filter-out -MMD -MP,$(HOST_CFLAGS)) -static -o $@ $(filter %.c,$^)
 
 # --- packages ---
-BUILD_DEPS := gcc libc6-dev libjansson-dev libsodium-dev libssl-dev python3
+BUILD_DEPS := gcc libc6-dev libfuse3-dev libjansson-dev liblzo2-dev libsnappy-dev libsodium-dev libssl-dev \
+	   libzstd-dev python3 zlib1g-dev
 DEMO_DEPS := $(BUILD_DEPS) gdb kmod libseccomp-dev linux-headers-cloud-amd64 qemu-system-x86
 # Headers of the newer series bring their kernel along; nothing boots it but the tests' guests.
 CHECK_DEPS := $(DEMO_DEPS) age openssl clang libclang-rt-14-dev libcmocka-dev gdbserver lldb-19 groff man-db \

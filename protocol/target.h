@@ -156,6 +156,33 @@ struct target_monitor_ops {
 	int (*command)(struct target *t, unsigned int vcpu, const char *line, struct buf *out);
 };
 
+/* A run of guest physical addresses that is RAM. */
+struct target_ram_range {
+	uint64_t gpa, bytes;	 /* whole pages */
+	char name[RSP_NAME_MAX]; /* who owns it, such as QEMU's block; may be empty */
+};
+
+enum target_page {
+	TARGET_PAGE_PRIVATE,  /* was encrypted */
+	TARGET_PAGE_SHARED,   /* clear for the host */
+	TARGET_PAGE_PLAIN,    /* of a machine without encryption, or not known which of the two */
+	TARGET_PAGE_MISSING,  /* could not be read or decrypted */
+	TARGET_PAGE_DENIED,   /* the policy forbids it */
+	TARGET_PAGE_EXCLUDED, /* in a dump: whoever wrote it left it out */
+};
+
+/* Physical memory by whole pages, for dumps and page maps. */
+struct target_ram_ops {
+	/* Ascending, apart from each other. Returns how many, @max at most; legal while running. */
+	int (*ranges)(struct target *t, struct target_ram_range *ret, unsigned int max);
+	/*
+	 * Reads @count pages from @gpa, all inside one range, into @buf; @state[i], an enum
+	 * target_page, says what page i was. One that was not read is zeros. Fails (ST_GONE, ST_IO)
+	 * only when going on is no use. Legal while running, then without a promise of coherence.
+	 */
+	int (*read)(struct target *t, uint64_t gpa, unsigned int count, void *buf, uint8_t *state);
+};
+
 struct target_ops {
 	const char *name;
 	const struct target_mem_ops *mem;     /* required */
@@ -166,6 +193,7 @@ struct target_ops {
 	const struct target_regsw_ops *regsw;
 	const struct target_points_ops *points;
 	const struct target_monitor_ops *monitor;
+	const struct target_ram_ops *ram;
 };
 
 struct target {
