@@ -32,10 +32,11 @@ static uint64_t has_zero(uint64_t w)
 	return (w - BYTES(0x01)) & ~w & BYTES(0x80);
 }
 
-static bool has_special(uint64_t w)
+/* The top bit of each byte that means something; false ones only above a true one. */
+static uint64_t specials(uint64_t w)
 {
-	return (has_zero(w ^ BYTES('#')) | has_zero(w ^ BYTES('$')) | has_zero(w ^ BYTES(ESCAPE)) |
-		has_zero(w ^ BYTES('*'))) != 0;
+	return has_zero(w ^ BYTES('#')) | has_zero(w ^ BYTES('$')) | has_zero(w ^ BYTES(ESCAPE)) |
+	       has_zero(w ^ BYTES('*'));
 }
 
 /* The sum of a word's bytes, modulo 256: even and odd bytes in 16-bit lanes, then all lanes at
@@ -46,6 +47,37 @@ static uint8_t byte_sum(uint64_t w)
 
 	w = (w & even) + (w >> 8 & even);
 	return (uint8_t)(w * 0x0001000100010001ull >> 48);
+}
+
+/*
+ * Copies bytes up to the first that means something, adds them to *@sum and returns how many. Up to
+ * @len bytes of @to are written. Everything in registers: under emulation a memory access costs
+ * more than all the rest.
+ */
+static size_t copy_plain(uint8_t *to, const uint8_t *from, size_t len, uint8_t *sum)
+{
+	uint64_t w, found = 0, total = *sum;
+	size_t i = 0;
+
+	for (; !found && len - i >= WORD; i += WORD) {
+		memcpy(&w, from + i, WORD);
+		memcpy(to + i, &w, WORD);
+		found = specials(w);
+		if (found) {
+			unsigned int bits = (unsigned int)__builtin_ctzll(found) & ~7u;
+
+			total += byte_sum(w & ((1ull << bits) - 1));
+			i += bits / 8;
+			break;
+		}
+		total += byte_sum(w);
+	}
+	for (; !found && i < len && !special(from[i]); i++) {
+		to[i] = from[i];
+		total += from[i];
+	}
+	*sum = (uint8_t)total;
+	return i;
 }
 
 /* --- receiving --- */
@@ -165,41 +197,33 @@ static enum rsp_frame_event push(struct rsp_frame *f, uint8_t byte)
 	}
 }
 
-/* As many words of data as begin here and mean nothing but themselves. */
-static size_t take_words(struct rsp_frame *f, const uint8_t *in, size_t len)
+/* As much of the data as begins here and means nothing but itself. */
+static size_t take_plain(struct rsp_frame *f, const uint8_t *in, size_t len)
 {
-	size_t taken = 0;
-	uint64_t w;
+	size_t room = f->size - f->len, taken;
 
 	if (f->state != DATA || f->escaped || f->repeat)
 		return 0;
-	while (len - taken >= WORD && f->size - f->len >= WORD) {
-		memcpy(&w, in + taken, WORD);
-		if (has_special(w))
-			break;
-		memcpy(f->data + f->len, &w, WORD);
-		f->len += WORD;
-		f->sum = (uint8_t)(f->sum + byte_sum(w));
-		taken += WORD;
-	}
+	taken = copy_plain(f->data + f->len, in, len < room ? len : room, &f->sum);
+	f->len += taken;
 	return taken;
 }
 
 enum rsp_frame_event rsp_frame_input(struct rsp_frame *f, const uint8_t *in, size_t len,
 				     size_t *used)
 {
-	size_t i, stop;
+	size_t i = 0;
 
-	for (i = 0; i < len;) {
-		i += take_words(f, in + i, len - i);
-		/* A word's worth one by one: to the byte that means something, and past it. */
-		for (stop = len - i < WORD ? len : i + WORD; i < stop; i++) {
-			enum rsp_frame_event event = push(f, in[i]);
+	while (i < len) {
+		enum rsp_frame_event event;
 
-			if (event != RSP_FRAME_NONE) {
-				*used = i + 1;
-				return event;
-			}
+		i += take_plain(f, in + i, len - i);
+		if (i == len)
+			break;
+		event = push(f, in[i++]);
+		if (event != RSP_FRAME_NONE) {
+			*used = i;
+			return event;
 		}
 	}
 	*used = len;
@@ -285,24 +309,16 @@ size_t rsp_out_binary(struct rsp_out *out, const void *data, size_t len)
 	const uint8_t *from = data;
 	size_t i = 0;
 
-	while (i < len) {
-		uint64_t w;
+	for (;;) {
+		size_t left = buf_left(&out->buf), n = len - i < left ? len - i : left;
 
-		while (len - i >= WORD && buf_left(&out->buf) >= WORD) {
-			memcpy(&w, from + i, WORD);
-			if (has_special(w))
-				break;
-			memcpy(out->buf.pos, &w, WORD);
-			out->buf.pos += WORD;
-			out->sum = (uint8_t)(out->sum + byte_sum(w));
-			i += WORD;
-		}
-		/* A word's worth one by one: past the byte that needs escaping, or the tail. */
-		for (w = 0; w < WORD && i < len; w++, i++)
-			if (!put_escaped(out, from[i]))
-				return i;
+		n = copy_plain(out->buf.pos, from + i, n, &out->sum);
+		out->buf.pos += n;
+		i += n;
+		if (i == len || !put_escaped(out, from[i]))
+			return i;
+		i++;
 	}
-	return i;
 }
 
 size_t rsp_out_end(struct rsp_out *out)

@@ -88,20 +88,19 @@ def sealed(client):
             guest.ask("unload")
             guest.load(text)
             stub_key = re.search(r"^stub-key (\w+)", guest.ask("identity"), re.MULTILINE)[1]
-            with guest.relay() as agent:
-                words = ["--key", key, "--policy", policy, "--stub-key", stub_key]
-                target = f"{folder}/gdb"
-                owner = Program([CVMDBG, "connect", *words, "--listen", f"unix:{target}",
-                                 f"unix:{agent.target}"], f"{folder}/connect.log")
-                wait_for(lambda: is_listening(target), "cvmdbg connect to listen")
-                results["stub sealed x,65536"] = client(f"unix:{target}", "x", 65536, base)
-                for _ in range(HANDSHAKES):
-                    started = time.monotonic()
-                    with rsp.Client(target, noack=False) as one:
-                        one.request("?")
-                        handshake.append(time.monotonic() - started)
-                        one.request("D")
-                owner.stop()
+            target = f"{folder}/gdb"
+            words = ["--key", key, "--policy", policy, "--stub-key", stub_key]
+            owner = Program([CVMDBG, "connect", *words, "--listen", f"unix:{target}",
+                             f"ring:{guest.ring}"], f"{folder}/connect.log")
+            wait_for(lambda: is_listening(target), "cvmdbg connect to listen")
+            results["stub sealed x,65536"] = client(f"unix:{target}", "x", 65536, base)
+            for _ in range(HANDSHAKES):
+                started = time.monotonic()
+                with rsp.Client(target, noack=False) as one:
+                    one.request("?")
+                    handshake.append(time.monotonic() - started)
+                    one.request("D")
+            owner.stop()
     return results, {"guest_seal_us_per_mib": cost,
                      "handshake_and_stop_ms": round(1000 * statistics.median(handshake))}
 
