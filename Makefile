@@ -230,6 +230,10 @@ $(B)/interop/noise_peer: $(call host_o,tests/interop/noise_peer.c host/crypto/so
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(HOST_CFLAGS) -o $@ $^ $(HOST_LIBS)
 
+$(B)/interop/sealed_stub: $(call host_o,tests/interop/sealed_stub.c $(FAKE_C)) $(B)/agent.a $(STUB_O) $(PROTOCOL_O)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(HOST_CFLAGS) -o $@ $(call objects_first,$^) $(HOST_LIBS)
+
 $(B)/interop/noise_peer_go: tests/interop/noise_peer.go
 	@mkdir -p $(@D)
 	$(call say,GO,$@)GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$(abspath $(B))/interop/cache go build -o $@ $<
@@ -268,7 +272,8 @@ support-matrix-fresh: $(B)/conformance
 check-integration: tests-built ## Real gdb, lldb and QEMU on the emulated SEV host
 	$(Q)$(TEST_ENV) tests/run.py --save $(B)/check-integration.tap $(INTEGRATION_TESTS)
 
-tests-built: $(B)/cvmdbg $(ATTEST) $(B)/sevsim guests stub-guests $(STUB_BARE) $(UNIT) $(FUZZ) $(B)/conformance $(B)/replay/player $(B)/interop/noise_peer $(B)/interop/noise_peer_go
+tests-built: $(B)/cvmdbg $(ATTEST) $(B)/sevsim guests stub-guests $(STUB_BARE) $(UNIT) $(FUZZ) $(B)/conformance $(B)/replay/player $(B)/interop/noise_peer $(B)/interop/noise_peer_go \
+	   $(B)/interop/sealed_stub
 
 check-hw: $(B)/cvmdbg guests ## The integration tests on a real SEV host; says what is missing
 	$(Q)$(TEST_ENV) tests/check-hw.sh

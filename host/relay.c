@@ -37,6 +37,7 @@ enum source {
 /* Bytes that were read from one side and not yet written to the other. */
 struct way {
 	size_t len;
+	bool moved;	 /* something, in this step */
 	int64_t slow_ms; /* from then on what is waiting may hold repeats; 0: never */
 	uint8_t data[RELAY_BYTES];
 };
@@ -46,7 +47,10 @@ struct relay {
 	struct listener *listener;
 	struct qmp *qmp; /* NULL: none */
 	int signal_fd;
-	bool once, quit, refused;
+	bool once, quit;
+	bool refused;	  /* the only session, by one of its ends: chan_sealed.c has said why */
+	bool served;	  /* the last thing that happened is that the stub has answered */
+	const char *lost; /* how the stub has left a client that waited; NULL: it has not */
 	/* The session: both NULL when there is none. */
 	struct chan *client, *stub;
 	struct way to_stub, to_client;
@@ -94,6 +98,7 @@ static int session_begin(struct relay *r, struct err *err)
 	}
 	r->client = client;
 	r->to_stub.len = r->to_client.len = 0;
+	r->served = false;
 	r->to_stub.slow_ms = clock_ms() + RELAY_SLOW_MS;
 	fprintf(stderr, "cvmdbg: client connected\n");
 	return 0;
@@ -122,11 +127,29 @@ static int move(struct way *way, struct chan *from, struct chan *to, struct chan
 		n = way->len ? to->ops->write(to, way->data, way->len) : 0;
 		if (n < 0)
 			return (int)n;
+		way->moved |= n > 0;
 		if (n)
 			way->slow_ms = 0; /* nothing is waiting for its first byte any more */
 		drop(way, (size_t)n);
 	} while (n);
 	return 0;
+}
+
+static void session_over(struct relay *r, int status, const struct chan *culprit)
+{
+	const char *why = status == ST_TIMEOUT ? "the stub does not answer" : "the stub is gone";
+
+	if (culprit == r->client) {
+		session_end(r, "client gone");
+	} else if (status == ST_AUTH) {
+		r->refused = true;
+		session_end(r, NULL); /* chan_sealed.c has said why */
+	} else if (r->once && !r->served) {
+		r->lost = why;
+		session_end(r, NULL);
+	} else {
+		session_end(r, why);
+	}
 }
 
 static void session_step(struct relay *r)
@@ -137,20 +160,16 @@ static void session_step(struct relay *r)
 	if (!r->client)
 		return;
 	chan_tick(r->stub);
+	r->to_stub.moved = r->to_client.moved = false;
 	status = move(&r->to_stub, r->client, r->stub, &culprit);
 	if (!status)
 		status = move(&r->to_client, r->stub, r->client, &culprit);
-	if (!status)
-		return;
-	r->refused = status == ST_AUTH && culprit == r->stub;
-	if (culprit == r->client)
-		session_end(r, "client gone");
-	else if (r->refused)
-		session_end(r, NULL); /* chan_sealed.c has said why */
-	else if (status == ST_TIMEOUT)
-		session_end(r, "the stub does not answer");
-	else
-		session_end(r, "the stub is gone");
+	if (r->to_client.moved)
+		r->served = true;
+	else if (r->to_stub.moved || r->to_stub.len)
+		r->served = false;
+	if (status)
+		session_over(r, status, culprit);
 }
 
 /* --- the loop --- */
@@ -252,6 +271,8 @@ int relay_run(const struct relay_config *config, struct err *err)
 	}
 	if (r->once && r->refused)
 		result = CMD_NOT_DEBUGGABLE;
+	else if (r->once && r->lost)
+		status = err_set(err, ST_GONE, "%s", r->lost);
 	close_all(r);
 	return status ? CMD_FAILED : result;
 }

@@ -20,8 +20,9 @@ struct relay_config {
 
 /*
  * Relays until told to end: by a signal, --once or QEMU's end. Returns enum cmd_exit and, unless
- * that is CMD_OK, explains in @err; CMD_NOT_DEBUGGABLE: a sealed stub has refused the only client,
- * or was refused, which standard error has been told. Whatever happens, the guest runs afterwards.
+ * that is CMD_OK, explains in @err; CMD_FAILED: also when the only client's stub has gone first;
+ * CMD_NOT_DEBUGGABLE: a sealed stub has refused the only client, or was refused, which standard
+ * error has been told. Whatever happens, the guest runs afterwards.
  */
 int relay_run(const struct relay_config *config, struct err *err) MUST_USE;
 

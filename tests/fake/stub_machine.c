@@ -142,7 +142,7 @@ static uint32_t port_beat(struct port *p)
 
 static void port_hang_up(struct port *p)
 {
-	(void)p; /* a byte queue has no way to say so */
+	__atomic_add_fetch(&to_machine(p)->hung_up, 1, __ATOMIC_RELEASE);
 }
 
 /* --- struct port: time and CPUs --- */

@@ -88,6 +88,7 @@ struct stub_machine {
 	/* Atomic: */
 	uint32_t beat, quit, threads;
 	uint32_t stopped, resumed; /* how often */
+	uint32_t hung_up;	   /* sessions that the stub has ended itself */
 	uint64_t clock;		   /* now_ms */
 	uint32_t no_random;	   /* the environment has run out of it */
 };
