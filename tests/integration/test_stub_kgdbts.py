@@ -119,6 +119,10 @@ class Kgdbts(unittest.TestCase):
     def test_nmi_sleep(self):
         """A CPU that spins with interrupts off is rounded up; a long stop angers no watchdog."""
         spin = self.module["specimen_spin"]
+        # Not where the stub's thread is: that it comes by NMI then is test_stub_hostile.py's.
+        self.guest.ask("pin cvmdbg 1")
+        self.guest.ask("pin init 3")
+        time.sleep(0.5)
         self.guest.send("trouble spin")
         time.sleep(0.5)
         with stubvm.Client(self.agent.target) as client:
