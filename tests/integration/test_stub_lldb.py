@@ -3,6 +3,7 @@
 """lldb-19 on a stock kernel with the stub in it."""
 
 import re
+import subprocess
 import unittest
 
 import stubvm
@@ -23,7 +24,12 @@ class Lldb(unittest.TestCase):
         self.guest.check_whole()
 
     def session(self, *commands):
-        return lldb(self.guest.elf, self.agent.target, commands, timeout=120)
+        # Open: now and then LLDB and the stub wait for each other from the start, why is not known.
+        try:
+            return lldb(self.guest.elf, self.agent.target, commands, timeout=60)
+        except subprocess.TimeoutExpired:
+            print("# LLDB hung once: see the open point in docs/testing.md")
+            return lldb(self.guest.elf, self.agent.target, commands, timeout=120)
 
     def test_threads_registers_memory(self):
         """Four threads with registers; memory by symbol, KASLR or not."""
